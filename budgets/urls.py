@@ -1,0 +1,38 @@
+from django.urls import path, register_converter
+
+from . import views
+from .item_codes import CODE_PATTERN
+
+
+class FiscalYearConverter:
+    regex = r"[12]\d{3}"
+    to_python = int
+    to_url = str
+
+
+class ItemCodeConverter:
+    regex = CODE_PATTERN.replace("(", "(?:")
+    to_python = str
+    to_url = str
+
+
+register_converter(FiscalYearConverter, "fiscal_year")
+register_converter(ItemCodeConverter, "item_code")
+
+urlpatterns = [
+    path("settlements/", views.settlement_list, name="settlement_list"),
+    path(
+        "settlements/<fiscal_year:fiscal_year>/", views.settlement_year, name="settlement_year"
+    ),
+    path(
+        "settlements/<fiscal_year:fiscal_year>/<slug:department>/",
+        views.settlement_detail,
+        name="settlement_detail",
+    ),
+    path(
+        "settlements/<fiscal_year:fiscal_year>/<slug:department>/<item_code:code>/",
+        views.settlement_item_detail,
+        name="settlement_item_detail",
+    ),
+    path("programs/<slug:slug>/", views.program_detail, name="program_detail"),
+]

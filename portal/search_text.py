@@ -1,0 +1,202 @@
+"""Japanese text for searching: one normal form, two-character tokens, queries, and hits to mark.
+
+Neither database's own parser knows where a Japanese word ends, so both get the same tokens: every
+two neighbouring characters, and the last character of each run alone. 群馬県 is 群馬 馬県 県. A word
+is found as a phrase of its pairs (群馬県 -> "群馬 馬県"), a single character as a prefix (県 -> 県*).
+The single character ends each run, so that no phrase reaches over a comma or a space.
+
+The tokens are letters and decimal digits alone, hence neither query language can be injected
+into, and both parsers keep every such token whole:
+
+- SQLite: FTS5 with `TOKENIZER`;
+- PostgreSQL: `to_tsvector('simple', index_text(text))` and `to_tsquery('simple', to_tsquery(terms))`.
+  A tsvector keeps 16,383 positions, and 256 of one token; phrases further on are not found.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+TOKENIZER = "unicode61 remove_diacritics 0"  # the default makes é of café an e in the index alone
+
+HIRAGANA_TO_KATAKANA = {code: code + 0x60 for code in [*range(0x3041, 0x3097), 0x309D, 0x309E]}
+# 関ヶ原 is 関ケ原; the free-standing ゛ and ゜ of typewriters join the letter before them.
+SMALL_KE = str.maketrans("ヶヵ", "ケカ")
+SOUND_MARKS = str.maketrans("゛゜ﾞﾟ", "\u3099\u309a\u3099\u309a")
+LONG_VOWEL_MARKS = frozenset("ー-‐‑‒–—―−─~〜")
+# Each group holds the forms of one character, the usual one first.
+VARIANT_GROUPS = """
+高髙 崎﨑嵜 吉𠮷 浜濱濵 辺邊邉 斉齊斎齋 徳德 瀬瀨 沢澤 島嶋嶌 広廣 国國 真眞 恵惠 桜櫻 竜龍 栄榮 条條 実實 寿壽
+円圓 会會 学學 県縣 旧舊 蔵藏 済濟 滝瀧 槙槇 曽曾 昇曻 桑桒 柳栁 富冨 静靜 弥彌 礼禮 万萬 応應 駅驛 体體 鉄鐵
+図圖 鴎鷗 郷鄕 黒黑 増增 清淸 横橫 巻卷 寛寬 教敎 暦曆 歩步 毎每 緑綠 緒緖 穂穗 峰峯 館舘 籠篭 讃讚 群羣 恋戀
+楽樂 渋澁 関關 鉱鑛 糸絲 園薗 黄黃 検檢 労勞 医醫 芸藝 総總 観觀 温溫 台臺 塩鹽 麦麥 蛍螢 豊豐 宝寶 亀龜 仏佛
+"""
+VARIANTS = {ord(form): group[0] for group in VARIANT_GROUPS.split() for form in group[1:]}
+# Vowel signs that Unicode made letters later; SQLite still takes them for marks.
+FORMER_MARKS = frozenset(map(chr, [*range(0x19B0, 0x19CA), 0x1CF2, 0x1CF3]))
+MAX_MARKS = 8
+
+
+@dataclass(frozen=True)
+class Term:
+    """One word of a query: its normal form, its tokens in order, and whether it is a prefix."""
+
+    text: str
+    tokens: tuple[str, ...]
+    is_prefix: bool
+
+
+def normalise(text: str) -> str:
+    """Return the form in which texts are compared: words between single spaces.
+
+    NFKC, lower case, katakana for hiragana, no long-vowel marks after kana, one form of a name's
+    character (髙橋 -> 高橋), no combining marks or variation selectors; everything else that is no
+    letter or decimal digit separates. "ぐんまスーパー（１号）" -> "グンマスパ 1号".
+    """
+    return "".join(character for character, _, _ in _normal_characters(text)).strip()
+
+
+def tokenise(text: str) -> list[str]:
+    """Return the tokens of a text in order: "群馬県 温泉" -> 群馬 馬県 県 温泉 泉."""
+    return [run[i : i + 2] for run in normalise(text).split() for i in range(len(run))]
+
+
+def index_text(text: str) -> str:
+    """Return the tokens between spaces: what goes into the FTS5 column and into `to_tsvector`."""
+    return " ".join(tokenise(text))
+
+
+def parse_query(text: str, max_terms: int = 8, max_length: int = 100) -> list[Term]:
+    """Return the terms that must all occur; none where the query holds no letter or digit.
+
+    Characters after `max_length` and words after `max_terms` are left out, repeated words too.
+    """
+    words = list(dict.fromkeys(normalise(text[:max_length])[:max_length].split()))
+    return [_make_term(word) for word in words[:max_terms]]
+
+
+def to_fts5(terms: Iterable[Term]) -> str:
+    """Return an FTS5 MATCH string, such as `"群馬 馬県" AND "温泉"` or `"県"*`; "" for no terms."""
+    return " AND ".join(
+        f'"{" ".join(term.tokens)}"' + ("*" if term.is_prefix else "") for term in terms
+    )
+
+
+def to_tsquery(terms: Iterable[Term]) -> str:
+    """Return a tsquery text, such as `('群馬' <-> '馬県') & '温泉'` or `'県':*`; "" for no terms."""
+    return " & ".join(_tsquery_of(term) for term in terms)
+
+
+def find_spans(text: str, terms: Iterable[Term]) -> list[tuple[int, int]]:
+    """Return where in the original text a term stands: (start, end) pairs, ordered and merged."""
+    characters = list(_normal_characters(text))
+    normal = "".join(character for character, _, _ in characters)
+    spans = []
+    for term in terms:
+        at = normal.find(term.text)
+        while term.text and at >= 0:
+            spans.append((characters[at][1], characters[at + len(term.text) - 1][2]))
+            at = normal.find(term.text, at + 1)
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def make_excerpt(text: str, terms: Iterable[Term], length: int = 120) -> list[tuple[str, bool]]:
+    """Return about the first hit `length` characters of the text as (piece, is_hit) pairs.
+
+    An end that is cut off shows "…". Without a hit the excerpt is the beginning.
+    """
+    spans = find_spans(text, terms)
+    first_hit = spans[0][0] if spans else 0
+    start = max(0, min(first_hit - length // 4, len(text) - length))
+    end = min(len(text), start + length)
+    pieces = [("…", False)] if start else []
+    position = start
+    for hit_start, hit_end in spans:
+        hit_start, hit_end = max(hit_start, start), min(hit_end, end)
+        if hit_start >= hit_end:
+            continue
+        pieces.append((text[position:hit_start], False))
+        pieces.append((text[hit_start:hit_end], True))
+        position = hit_end
+    pieces.append((text[position:end], False))
+    if end < len(text):
+        pieces.append(("…", False))
+    return [piece for piece in pieces if piece[0]]
+
+
+def _normal_characters(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield each character of the normal form with the span of the original that it stands for.
+
+    A character that vanishes (a long-vowel mark, a variation selector) belongs to the one before.
+    """
+    pending: tuple[str, int, int] | None = None
+    for cluster, start, end in _clusters(text):
+        for character in _fold(cluster):
+            last = pending[0] if pending else " "
+            if character in LONG_VOWEL_MARKS and _is_katakana(last):
+                pending = (last, pending[1], end)
+            elif character != " " and character not in LONG_VOWEL_MARKS:
+                if pending:
+                    yield pending
+                pending = (character, start, end)
+            elif last != " ":
+                yield pending
+                pending = (" ", start, end)
+        if pending and not _fold(cluster) and pending[0] != " ":
+            pending = (pending[0], pending[1], end)
+    if pending:
+        yield pending
+
+
+def _clusters(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield each character together with the combining marks on it: ﾊﾞ, か and a dakuten."""
+    start = 0
+    while start < len(text):
+        end = start + 1
+        while end < len(text) and end - start < MAX_MARKS and _is_mark(text[end]):
+            end += 1
+        yield text[start:end], start, end
+        start = end
+
+
+@lru_cache(maxsize=16384)
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character.translate(SOUND_MARKS))[0] == "M"
+
+
+@lru_cache(maxsize=16384)
+def _fold(cluster: str) -> str:
+    """Return the normal characters of one cluster: letters, digits, long-vowel marks and spaces."""
+    text = unicodedata.normalize("NFKC", cluster.translate(SOUND_MARKS)).casefold().lower()
+    text = unicodedata.normalize("NFKC", text).translate(HIRAGANA_TO_KATAKANA)
+    folded = ""
+    for character in text.translate(SMALL_KE).translate(VARIANTS):
+        category = unicodedata.category(character)
+        if category[0] == "M" or category == "Cf" or character in FORMER_MARKS:
+            continue
+        is_word = category[0] == "L" or category in ("Nd", "Nl") or character in LONG_VOWEL_MARKS
+        folded += character if is_word else " "
+    return folded
+
+
+def _is_katakana(character: str) -> bool:
+    return "ァ" <= character <= "ヾ" and character != "・"
+
+
+def _make_term(word: str) -> Term:
+    pairs = tuple(word[i : i + 2] for i in range(len(word) - 1))
+    return Term(word, pairs or (word,), is_prefix=not pairs)
+
+
+def _tsquery_of(term: Term) -> str:
+    if term.is_prefix:
+        return f"'{term.tokens[0]}':*"
+    phrase = " <-> ".join(f"'{token}'" for token in term.tokens)
+    return f"({phrase})" if len(term.tokens) > 1 else phrase

@@ -1,0 +1,493 @@
+"""Spreadsheet files both ways: bytes → table, rows → CSV or XLSX bytes. Nothing is guessed silently.
+
+CSV is UTF-8 with or without BOM, or CP932 (what Excel calls Shift_JIS). CP932 holds ～ － ∥ ￠ ￡ ￢
+but not their look-alikes 〜 (U+301C) − (U+2212) ‖ ¢ £ ¬: a text with one of these, or with anything
+else that would not come back the same, is refused by name and never replaced.
+
+Text that a spreadsheet would run as a formula is written with one ' before it (`guard`), in CSV
+and in XLSX alike since people save the one as the other, and read back without it (`unguard`).
+"""
+
+import csv
+import datetime
+import io
+import re
+import unicodedata
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
+
+import openpyxl
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+from openpyxl.styles import Font
+from openpyxl.utils import get_column_letter
+from openpyxl.utils.escape import unescape
+
+
+class SpreadsheetError(ValueError):
+    """A file that cannot be read or written whole; the message is Japanese, with a remedy."""
+
+
+class Decoded(NamedTuple):
+    text: str
+    encoding: str
+    ambiguous: bool = False
+
+
+class Row(NamedTuple):
+    line: int  # of the file in CSV, of the sheet in XLSX; where the row begins
+    cells: tuple[str, ...]
+
+
+class Table(NamedTuple):
+    header: tuple[str, ...]
+    rows: tuple[Row, ...]
+    encoding: str  # "utf-8-sig", "utf-8", "cp932" or "xlsx"
+    ambiguous: bool
+    blank_rows: int
+
+
+CSV_ENCODINGS = {"utf-8-sig": "UTF-8（BOM付き）", "utf-8": "UTF-8", "cp932": "Shift_JIS（CP932）"}
+DICTIONARY_TITLE = "データ辞書"
+DICTIONARY_HEADER = ("列名", "意味", "単位・形式", "必須")
+MEGABYTE = 2**20
+MAX_COLUMNS = 500
+MAX_UNPACKED = 200 * MEGABYTE
+MAX_CELL_LENGTH = 32_767  # of Excel
+MAX_EXACT_DIGITS = 15  # of a number in Excel
+MAX_PROBLEMS = 20
+RESAVE = "Excel で「CSV UTF-8（コンマ区切り）」として保存し直してください。"
+
+FORMULA_LIKE = re.compile(r"'*[=+\-@\t\r\n]")
+PLAIN_NUMBER = re.compile(r"[+-]?[0-9][0-9,]*(\.[0-9]+)?")
+NEWLINE = re.compile(rb"\r\n|\r|\n")
+
+
+def guard(text: str) -> str:
+    """Return the text so that no spreadsheet runs it: "=1+1" -> "'=1+1"; "-5" stays as it is."""
+    return f"'{text}" if FORMULA_LIKE.match(text) and not PLAIN_NUMBER.fullmatch(text) else text
+
+
+def unguard(text: str) -> str:
+    """Return what `guard` was given."""
+    return text[1:] if text.startswith("'") and FORMULA_LIKE.match(text) else text
+
+
+def decode(data: bytes, encoding: str | None = None) -> Decoded:
+    """Return the text of a CSV file and its encoding: utf-8-sig, utf-8 or cp932.
+
+    A BOM means utf-8-sig; bytes that are UTF-8 throughout are utf-8; then CP932 is tried. Every
+    byte must be readable. `ambiguous` is set where the file, all of it below U+3000, could also be
+    half-width katakana in CP932 (C3 A9 is é or ﾃｩ); `encoding` settles it.
+    Raises SpreadsheetError for Excel files, UTF-16, NUL bytes, broken UTF-8 (also where CP932 could
+    read it as gibberish), 外字, and anything else, naming line and byte.
+    """
+    _refuse_other_formats(data)
+    if encoding is None:
+        encoding = _find_encoding(data)
+    body = data.removeprefix(b"\xef\xbb\xbf") if encoding == "utf-8-sig" else data
+    try:
+        text = body.decode("utf-8" if encoding == "utf-8-sig" else encoding)
+    except UnicodeDecodeError as error:
+        place = _place_of(data, error.start + len(data) - len(body))
+        raise SpreadsheetError(
+            f"{place}が{CSV_ENCODINGS[encoding]}の文字として読めません。{RESAVE}"
+        ) from None
+    if encoding == "cp932":
+        for number, line in enumerate(re.split("\r\n|\r|\n", text), start=1):
+            if any(_is_private(character) for character in line):
+                raise SpreadsheetError(
+                    f"{number}行目に外字など、ほかの機械では読めない文字があります。"
+                    "標準の文字に置き換えてください。"
+                )
+    is_latin = encoding == "utf-8" and not text.isascii() and max(text) < "\u3000"
+    return Decoded(text, encoding, ambiguous=is_latin and _is_readable(body, "cp932"))
+
+
+def read_csv(
+    data: bytes,
+    *,
+    encoding: str | None = None,
+    max_bytes: int = 10 * MEGABYTE,
+    max_rows: int = 100_000,
+) -> Table:
+    """Return the table of a CSV file: the first line as header, the rest as text cells.
+
+    Wholly blank rows are left out and counted. Missing cells at the end of a row are blank.
+    Raises SpreadsheetError, naming the line, for all that would lose or shift a cell.
+    """
+    _check_size(data, max_bytes)
+    decoded = decode(data, encoding)
+    return _make_table(_csv_rows(decoded.text), decoded.encoding, decoded.ambiguous, max_rows)
+
+
+def read_xlsx(data: bytes, *, max_bytes: int = 10 * MEGABYTE, max_rows: int = 100_000) -> Table:
+    """Return the table of the first sheet that is not the データ辞書, as text cells.
+
+    1.0 -> "1"; 0.1 -> "0.1"; dates -> "2024-08-02"; booleans -> "TRUE"; formulas -> their result.
+    Raises SpreadsheetError for what is no readable workbook, naming the cell where there is one.
+    """
+    _check_size(data, max_bytes)
+    if data.startswith(b"\xd0\xcf\x11\xe0"):
+        raise SpreadsheetError(
+            "パスワード付きのファイルか、古い形式（.xls）です。パスワードを外し、.xlsx で保存してください。"
+        )
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            unpacked = sum(part.file_size for part in archive.infolist())
+        if unpacked > MAX_UNPACKED:
+            raise SpreadsheetError(
+                f"展開すると{MAX_UNPACKED // MEGABYTE}MBを超えるファイルです。分けてください。"
+            )
+        return _make_table(_xlsx_rows(data), "xlsx", False, max_rows)
+    except SpreadsheetError:
+        raise
+    except Exception as error:  # openpyxl raises whatever a damaged part happens to cause
+        raise SpreadsheetError(
+            "Excel（.xlsx）のファイルとして読めません。Excel で開き、.xlsx で保存し直してください。"
+        ) from error
+
+
+def write_csv(
+    header: Sequence[str], rows: Iterable[Sequence[Any]], encoding: str = "utf-8-sig"
+) -> bytes:
+    """Return a CSV file with CRLF: None as a blank, numbers with all digits, dates in ISO form.
+
+    Raises SpreadsheetError naming row, column and character for what the encoding cannot hold.
+    """
+    rows = list(rows)
+    problems = []
+    for number, row in enumerate([header, *rows], start=1):
+        problems += _problems(number, header, row, lambda text: _characters_lost(text, encoding))
+    _refuse(
+        problems, f"{CSV_ENCODINGS[encoding]}で書けない文字があります。UTF-8 で書き出してください"
+    )
+    return b"".join(_csv_parts(header, rows, encoding))
+
+
+def iter_csv(
+    header: Sequence[str], rows: Iterable[Sequence[Any]], encoding: str = "utf-8-sig"
+) -> Iterator[bytes]:
+    """Return the parts of what `write_csv` returns, row by row.
+
+    CP932 is checked as a whole before the first part, so that no download breaks off.
+    """
+    if encoding == "cp932":
+        return iter([write_csv(header, rows, encoding)])
+    return _csv_parts(header, rows, encoding)
+
+
+def write_xlsx(
+    header: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    title: str,
+    dictionary: Iterable[tuple[str, str, str, bool]] | None = None,
+) -> bytes:
+    """Return a workbook: a sheet named by the title and, where given, the データ辞書.
+
+    Text stays text (leading zeros, "=1+1"), numbers are numbers while Excel keeps all digits.
+    A row of the dictionary: column, meaning, unit or format, whether it is required.
+    """
+    workbook = openpyxl.Workbook(write_only=True)
+    _add_sheet(workbook, title, header, list(rows))
+    if dictionary is not None:
+        lines = [(*row[:3], "必須" if row[3] else "任意") for row in dictionary]
+        _add_sheet(workbook, DICTIONARY_TITLE, DICTIONARY_HEADER, lines)
+    stream = io.BytesIO()
+    workbook.save(stream)
+    return stream.getvalue()
+
+
+def _check_size(data: bytes, max_bytes: int) -> None:
+    if not data.strip():
+        raise SpreadsheetError("空のファイルです。1行目に見出しのあるファイルを選んでください。")
+    if len(data) > max_bytes:
+        raise SpreadsheetError(
+            f"{max_bytes / MEGABYTE:g}MBを超えるファイルは読めません。分けてください。"
+        )
+
+
+def _refuse_other_formats(data: bytes) -> None:
+    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        raise SpreadsheetError(
+            f"名前は .csv でも、中身は Excel のファイルです。.xlsx のまま選ぶか、{RESAVE}"
+        )
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise SpreadsheetError(f"UTF-16（Unicode テキスト）のファイルです。{RESAVE}")
+    if b"\0" in data:
+        place = _place_of(data, data.index(b"\0"))
+        raise SpreadsheetError(f"{place}に文字ではないバイト（NUL）があります。{RESAVE}")
+
+
+def _find_encoding(data: bytes) -> str:
+    if data.startswith(b"\xef\xbb\xbf"):
+        return "utf-8-sig"
+    if _is_readable(data, "utf-8"):
+        return "utf-8"
+    # UTF-8 with one broken byte is often valid CP932, as gibberish; CP932 hardly ever holds more
+    # kanji and kana in UTF-8 than errors.
+    text = data.decode("utf-8", "replace")
+    errors = text.count("\ufffd")
+    is_broken_utf8 = sum(character >= "\u3000" for character in text) - errors > errors
+    return "utf-8" if is_broken_utf8 else "cp932"
+
+
+def _is_readable(data: bytes, encoding: str) -> bool:
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_private(character: str) -> bool:
+    return "\ue000" <= character <= "\uf8ff" or "\x80" <= character <= "\xa0"
+
+
+def _place_of(data: bytes, position: int) -> str:
+    line = len(NEWLINE.findall(data, 0, position)) + 1
+    return f"{line}行目（先頭から{position + 1}バイト目）"
+
+
+def _csv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if "unexpected end" in str(error):
+                reason = 'この行から始まるセルの「"」が閉じられていません。'
+            elif "field larger" in str(error):
+                reason = 'セルが長すぎます。「"」の閉じ忘れかもしれません。'
+            else:
+                reason = '「"」の使い方が正しくありません。'
+            raise SpreadsheetError(
+                f'{line}行目: {reason}「"」を含むセルは全体を「"」で囲み、中の「"」は二つ重ねます。'
+            ) from None
+        yield line, cells
+
+
+def _xlsx_rows(data: bytes) -> Iterator[tuple[int, list[str]]]:
+    workbook = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+    sheet = next((sheet for sheet in workbook.worksheets if sheet.title != DICTIONARY_TITLE), None)
+    if sheet is None:
+        raise SpreadsheetError(
+            "データのシートがありません。データ辞書とは別のシートに置いてください。"
+        )
+    sheet.reset_dimensions()  # a file may state millions of rows that it does not have
+    with sheet._get_source() as source:
+        _refuse_formula_without_result(source)
+    for number, row in enumerate(sheet.iter_rows(), start=1):
+        if len(row) > MAX_COLUMNS:
+            raise SpreadsheetError(
+                f"{number}行目: {MAX_COLUMNS}列を超えています。余分な列を削除してください。"
+            )
+        for cell in row:
+            if cell.data_type == "e":
+                raise SpreadsheetError(
+                    f"{cell.coordinate} のセルがエラー（{cell.value}）です。直してから保存してください。"
+                )
+        yield number, [_text_of_cell(cell.value) for cell in row]
+
+
+def _refuse_formula_without_result(source: Any) -> None:
+    # openpyxl, whose parser is the same, cannot tell a missing result from the result "".
+    for _, element in ElementTree.iterparse(source):  # noqa: S314
+        if not element.tag.endswith("}c"):
+            continue
+        has_result = element.get("t") == "str" or element.findtext("{*}v")
+        if element.find("{*}f") is not None and not has_result:
+            raise SpreadsheetError(
+                f"{element.get('r')} のセルの数式に計算結果がありません。"
+                "Excel で開いて保存し直すか、値に置き換えてください。"
+            )
+        element.clear()
+
+
+def _text_of_cell(value: Any) -> str:
+    if isinstance(value, str):
+        return unescape(value)
+    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
+        value = value.date()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return _text_of(value)
+
+
+def _make_table(
+    numbered: Iterator[tuple[int, list[str]]], encoding: str, ambiguous: bool, max_rows: int
+) -> Table:
+    _, first = next(numbered, (1, []))
+    header = _parse_header(first)
+    width, rows, blank_rows = len(header), [], 0
+    for line, cells in numbered:
+        if not any(cell.strip() for cell in cells):
+            blank_rows += 1
+            continue
+        if any(cell.strip() for cell in cells[width:]):
+            raise SpreadsheetError(
+                f"{line}行目: 見出しは{width}列ですが、{len(cells)}列あります。"
+                'コンマを含むセルは「"」で囲み、余分な列は削除してください。'
+            )
+        if len(rows) == max_rows:
+            raise SpreadsheetError(f"データが{max_rows:,}行を超えています。分けてください。")
+        padded = [unguard(cell) for cell in cells[:width]] + [""] * (width - len(cells))
+        rows.append(Row(line, tuple(padded)))
+    return Table(header, tuple(rows), encoding, ambiguous, blank_rows)
+
+
+def _parse_header(cells: list[str]) -> tuple[str, ...]:
+    names = [unguard(cell).strip() for cell in cells]
+    while names and not names[-1]:
+        names.pop()
+    if not names:
+        raise SpreadsheetError("1行目に見出しがありません。1行目に列の名前を書いてください。")
+    for number, name in enumerate(names, start=1):
+        if not name:
+            raise SpreadsheetError(
+                f"1行目: {number}列目の見出しが空です。列の名前を書いてください。"
+            )
+        if name in names[: number - 1]:
+            raise SpreadsheetError(f"1行目: 見出し「{name}」が二つあります。一つにしてください。")
+    return tuple(names)
+
+
+def _text_of(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float):
+        value = Decimal(repr(value))
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime.datetime):
+        return value.isoformat(sep=" ")
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    return str(value)
+
+
+def _csv_parts(
+    header: Sequence[str], rows: Iterable[Sequence[Any]], encoding: str
+) -> Iterator[bytes]:
+    codec = "utf-8" if encoding == "utf-8-sig" else encoding
+    if encoding == "utf-8-sig":
+        yield b"\xef\xbb\xbf"
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream)
+    for row in _all_rows(header, rows):
+        writer.writerow([guard(cell) if isinstance(cell, str) else _text_of(cell) for cell in row])
+        yield stream.getvalue().encode(codec)
+        stream.seek(0)
+        stream.truncate()
+
+
+def _all_rows(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+    yield header
+    for row in rows:
+        if len(row) != len(header):
+            raise ValueError(f"a row of {len(row)} cells under a header of {len(header)}: {row!r}")
+        yield row
+
+
+def _problems(number: int, header: Sequence[str], row: Sequence[Any], find_bad: Any) -> list[str]:
+    return [
+        f"{number}行目「{name}」の{bad}"
+        for name, cell in zip(header, row, strict=True)
+        if isinstance(cell, str) and (bad := find_bad(cell))
+    ]
+
+
+def _refuse(problems: list[str], lead: str) -> None:
+    if problems:
+        shown = "、".join(problems[:MAX_PROBLEMS])
+        more = f"、ほか{len(problems) - MAX_PROBLEMS}件" if len(problems) > MAX_PROBLEMS else ""
+        raise SpreadsheetError(f"{lead}: {shown}{more}")
+
+
+def _characters_lost(text: str, encoding: str) -> str:
+    codec = "utf-8" if encoding == "utf-8-sig" else encoding
+
+    def is_lost(part: str) -> bool:
+        if "\0" in part or (codec == "cp932" and any(_is_private(character) for character in part)):
+            return True
+        return part.encode(codec, "ignore").decode(codec) != part
+
+    return _name_characters(filter(is_lost, text)) if is_lost(text) else ""
+
+
+def _characters_illegal_in_xml(text: str) -> str:
+    if len(text) > MAX_CELL_LENGTH:
+        return f"セル（{len(text):,}字。{MAX_CELL_LENGTH:,}字まで）"
+    return _name_characters(
+        character
+        for character in text
+        if ILLEGAL_CHARACTERS_RE.match(character)
+        or "\ud800" <= character <= "\udfff"
+        or character in "\ufffe\uffff"
+    )
+
+
+def _name_characters(characters: Iterable[str]) -> str:
+    names = [
+        f"「{character}」(U+{ord(character):04X})"
+        if character.isprintable()
+        else f"U+{ord(character):04X}"
+        for character in dict.fromkeys(characters)
+    ]
+    return "".join(names[:MAX_PROBLEMS]) + ("…" if len(names) > MAX_PROBLEMS else "")
+
+
+def _add_sheet(
+    workbook: openpyxl.Workbook, title: str, header: Sequence[str], rows: list[Sequence[Any]]
+) -> None:
+    problems = []
+    for number, row in enumerate(_all_rows(header, rows), start=1):
+        problems += _problems(number, header, row, _characters_illegal_in_xml)
+    _refuse(problems, "Excel のセルに書けない内容があります")
+    name = title.translate(str.maketrans("[]:*?/\\'", "［］：＊？／＼’"))[:31]
+    sheet = workbook.create_sheet(name)
+    sheet.freeze_panes = "A2"
+    for position, column in enumerate(zip(header, *rows, strict=True), start=1):
+        letter = get_column_letter(position)
+        sheet.column_dimensions[letter].width = min(max(map(_display_width, column)), 60) + 2
+    sheet.append([_make_cell(sheet, cell, is_bold=True) for cell in header])
+    for row in rows:
+        sheet.append([_make_cell(sheet, cell) for cell in row])
+
+
+def _display_width(value: Any) -> int:
+    lines = _text_of(value).splitlines() or [""]
+    return max(sum(1 + (unicodedata.east_asian_width(c) in "FWA") for c in line) for line in lines)
+
+
+def _make_cell(sheet: Any, value: Any, *, is_bold: bool = False) -> WriteOnlyCell:
+    cell = WriteOnlyCell(sheet)
+    if is_bold:
+        cell.font = Font(bold=True)
+    if value is None or isinstance(value, bool) or _is_exact_in_excel(value):
+        cell.value = value
+    else:
+        text = guard(value) if isinstance(value, str) else _text_of(value)
+        # XML turns a carriage return into a newline, and Excel reads "_x000D_" as one.
+        text = re.sub(r"_(?=x[0-9A-Fa-f]{4}_)", "_x005F_", text).replace("\r", "_x000D_")
+        cell.value = text
+        cell.data_type = "s"
+    return cell
+
+
+def _is_exact_in_excel(value: Any) -> bool:
+    if isinstance(value, int | float | Decimal):
+        number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+        return number.is_finite() and len(number.as_tuple().digits) <= MAX_EXACT_DIGITS
+    # Excel has no date before 1900, and a 29 February in 1900; a time of day stays text.
+    is_date = isinstance(value, datetime.date) and not isinstance(value, datetime.datetime)
+    return is_date and value >= datetime.date(1900, 3, 1)

@@ -1,0 +1,32 @@
+from decimal import Decimal
+
+from django import template
+from django.utils import timezone
+
+from portal.amounts import format_mixed, format_thousand_yen, format_yen
+from portal.fiscal_year import format_date, format_fiscal_year, format_fiscal_year_both
+from portal.markdown import render_markdown
+
+register = template.Library()
+
+register.filter("markdown", render_markdown)
+register.filter("thousand_yen", format_thousand_yen)
+register.filter("mixed_yen", format_mixed)
+register.filter("yen", format_yen)
+register.filter("fiscal_year", format_fiscal_year)
+register.filter("fiscal_year_both", format_fiscal_year_both)
+
+
+@register.filter
+def era_date(value) -> str:
+    """Write a date, or a moment in Japan's time, in the era's years: 令和6年8月2日."""
+    if hasattr(value, "hour"):
+        value = timezone.localtime(value).date()
+    return format_date(value)
+
+
+@register.filter
+def number(value) -> str:
+    """Write a number with commas and without trailing zeros: 1234.5000 -> 1,234.5."""
+    text = f"{Decimal(value):,f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "▲")
