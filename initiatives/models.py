@@ -44,17 +44,7 @@ class PillarQuerySet(SluggedQuerySet):
 
     def with_initiative_count(self):
         """Annotate `initiative_count`, the number of published initiatives."""
-        counted = (
-            Initiative.objects.published()
-            .filter(pillar=models.OuterRef("pk"))
-            .order_by()
-            .values("pillar")
-            .annotate(number=models.Count("pk"))
-            .values("number")
-        )
-        return self.annotate(
-            initiative_count=models.functions.Coalesce(models.Subquery(counted), 0)
-        )
+        return self.annotate(initiative_count=Initiative.objects.published().count_per("pillar"))
 
 
 class Pillar(Slugged):

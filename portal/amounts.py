@@ -187,7 +187,7 @@ def _parse_parts(body: str, text: str) -> tuple[int, int, bool]:
         if not COMMAS.fullmatch(digits):
             raise _unreadable(text, "桁区切りのコンマの位置が正しくありません。")
         if fraction and (parts or match.end() < len(body)):
-            raise _unreadable(text, "小数は単位が一つのときだけ使えます。")
+            raise _unreadable(text, "小数点は、数と単位が一組のときに一度だけ使えます。")
         multiplier = MULTIPLIERS[unit] if unit else 1
         value = int(digits.replace(",", "")) * multiplier
         if limit is not None and value >= limit:
@@ -209,7 +209,9 @@ def _sign_of(amount_yen: int) -> tuple[str, int]:
 
 
 def _unreadable(text: str, reason: str = "") -> AmountError:
-    quoted = text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]}…"
+    # A lone surrogate cannot be sent to a browser; it shows as "?".
+    shown = text[:MAX_LENGTH].encode("utf-8", "replace").decode()
+    quoted = shown if len(text) <= MAX_LENGTH else f"{shown}…"
     return AmountError(
         f"「{quoted}」は金額・数として読めません。{reason}"
         "「4,016千円」「30,245,843」のように数字で書いてください。記載がないときは空欄か「－」にします。"

@@ -4,3 +4,11 @@ from django.apps import AppConfig
 class PortalConfig(AppConfig):
     name = "portal"
     verbose_name = "共通"
+
+    def ready(self):
+        from . import (
+            health,  # noqa: F401  registers the system check
+            searchable,
+        )
+
+        searchable.connect_signals()

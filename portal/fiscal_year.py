@@ -179,4 +179,6 @@ def _number_text(number: int) -> str:
 
 
 def _quote(text: str) -> str:
-    return text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]}…"
+    # A lone surrogate cannot be sent to a browser; it shows as "?".
+    shown = text[:MAX_LENGTH].encode("utf-8", "replace").decode()
+    return shown if len(text) <= MAX_LENGTH else f"{shown}…"

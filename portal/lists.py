@@ -8,6 +8,7 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse
 
 from .fiscal_year import FiscalYearError, parse_fiscal_year
+from .search_index import filter_by_text, is_searchable
 from .spreadsheets import write_csv
 
 Column = tuple[str, Callable[[Any], Any]]
@@ -44,7 +45,6 @@ class ListForm(forms.Form):
     page_size = 50
     sorts: dict[str, tuple[str, list]] = {}
 
-    q = forms.CharField(label="ことば", required=False, max_length=100)
     sort = forms.ChoiceField(label="並び順", required=False)
     page = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
     format = forms.ChoiceField(
@@ -95,3 +95,22 @@ class ListForm(forms.Form):
             for name, errors in self.errors.items()
             for error in errors
         ]
+
+
+class TextListForm(ListForm):
+    """A list narrowed by words alone, as the search finds them."""
+
+    kind = ""
+
+    q = forms.CharField(label="ことば", required=False, max_length=100)
+
+    def clean_q(self):
+        q = self.cleaned_data["q"]
+        if q and not is_searchable(q):
+            raise forms.ValidationError("文字か数字を入れてください。")
+        return q
+
+    def narrow(self, queryset):
+        if q := self.value("q"):
+            return filter_by_text(queryset, self.kind, q)
+        return queryset

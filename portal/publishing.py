@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 
@@ -34,6 +35,17 @@ class PublicationQuerySet(models.QuerySet):
     def published(self):
         """Keep what the public may see now. Nothing else decides this."""
         return self.filter(published_q())
+
+    def count_per(self, path: str):
+        """Return a subquery: how many of these records point by `path` at the outer row."""
+        counted = (
+            self.filter(**{path: models.OuterRef("pk")})
+            .order_by()
+            .values(path)
+            .annotate(number=models.Count("pk", distinct=True))
+            .values("number")
+        )
+        return Coalesce(models.Subquery(counted), 0)
 
 
 class Publication(models.Model):

@@ -1,6 +1,7 @@
 """All settings, read from environment variables (see env.example); a missing one fails loudly."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 import environ
 from csp.constants import NONE, SELF
@@ -18,6 +19,8 @@ HTTPS = env.bool("HTTPS", default=True)
 
 if len(SECRET_KEY) < 50 and not DEBUG:
     raise ImproperlyConfigured("SECRET_KEY must have at least 50 random characters.")
+if not ALLOWED_HOSTS:
+    raise ImproperlyConfigured("ALLOWED_HOSTS must name the host that the portal answers for.")
 
 SITE_NAME = env.str("SITE_NAME", default="群馬県 政策と決算のポータル")
 PREFECTURE_NAME = env.str("PREFECTURE_NAME", default="群馬県")
@@ -72,21 +75,25 @@ TEMPLATES = [
 ]
 
 # Database: SQLite in WAL mode unless DATABASE_URL says otherwise.
-DATABASES = {
-    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'portal.sqlite3'}")
-}
-if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    DATABASES["default"]["OPTIONS"] = {
-        # IMMEDIATE: a writer waits its turn at BEGIN instead of failing in the middle.
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-    }
-else:
-    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-    DATABASES["default"]["OPTIONS"] = {
-        "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=8)}
-    }
+database = env.db_url("DATABASE_URL", default=f"sqlite:///{quote(str(BASE_DIR))}/portal.sqlite3")
+match database.get("ENGINE"):
+    case "django.db.backends.sqlite3":
+        options = {
+            # IMMEDIATE: a writer waits its turn at BEGIN instead of failing in the middle.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        }
+    case "django.db.backends.postgresql":
+        pool_size = env.int("DATABASE_POOL_SIZE", default=8)
+        # Seconds until a request learns that no connection is to be had.
+        pool = {"min_size": 1, "max_size": pool_size, "timeout": 10}
+        options = {"pool": pool} if pool_size else {}
+        database["CONN_HEALTH_CHECKS"] = True
+    case _:
+        raise ImproperlyConfigured("DATABASE_URL must begin with postgres:// or sqlite:///.")
+database["OPTIONS"] = options | database.get("OPTIONS", {})
+DATABASES = {"default": database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 FIXTURE_DIRS = [BASE_DIR / "fixtures"]
 

@@ -160,7 +160,7 @@ def write_csv(
     """
     rows = list(rows)
     problems = []
-    for number, row in enumerate([header, *rows], start=1):
+    for number, row in enumerate(_all_rows(header, rows), start=1):
         problems += _problems(number, header, row, lambda text: _characters_lost(text, encoding))
     _refuse(
         problems, f"{CSV_ENCODINGS[encoding]}で書けない文字があります。UTF-8 で書き出してください"
@@ -384,7 +384,7 @@ def _csv_parts(
     stream = io.StringIO(newline="")
     writer = csv.writer(stream)
     for row in _all_rows(header, rows):
-        writer.writerow([guard(cell) if isinstance(cell, str) else _text_of(cell) for cell in row])
+        writer.writerow([guard(_text_of(cell)) for cell in row])
         yield stream.getvalue().encode(codec)
         stream.seek(0)
         stream.truncate()
@@ -402,7 +402,7 @@ def _problems(number: int, header: Sequence[str], row: Sequence[Any], find_bad: 
     return [
         f"{number}行目「{name}」の{bad}"
         for name, cell in zip(header, row, strict=True)
-        if isinstance(cell, str) and (bad := find_bad(cell))
+        if (bad := find_bad(_text_of(cell)))
     ]
 
 
@@ -476,10 +476,9 @@ def _make_cell(sheet: Any, value: Any, *, is_bold: bool = False) -> WriteOnlyCel
     if value is None or isinstance(value, bool) or _is_exact_in_excel(value):
         cell.value = value
     else:
-        text = guard(value) if isinstance(value, str) else _text_of(value)
         # XML turns a carriage return into a newline, and Excel reads "_x000D_" as one.
-        text = re.sub(r"_(?=x[0-9A-Fa-f]{4}_)", "_x005F_", text).replace("\r", "_x000D_")
-        cell.value = text
+        text = re.sub(r"_(?=x[0-9A-Fa-f]{4}_)", "_x005F_", guard(_text_of(value)))
+        cell.value = text.replace("\r", "_x000D_")
         cell.data_type = "s"
     return cell
 

@@ -1,8 +1,14 @@
 from django.contrib import admin
+from django.contrib.sitemaps.views import index, sitemap
+from django.shortcuts import redirect
+from django.templatetags.static import static
 from django.urls import include, path
 
 from . import views
 from .api import api
+from .feeds import LatestFeed
+from .health import healthz
+from .sitemaps import SITEMAPS, robots
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -14,7 +20,17 @@ urlpatterns = [
     path("search/", views.search, name="search"),
     path("open-data/", views.open_data, name="open_data"),
     path("changes/", views.change_list, name="change_list"),
-    path("healthz", views.healthz, name="healthz"),
+    path("feed.atom", LatestFeed(), name="feed"),
+    path(
+        "sitemap.xml",
+        index,
+        {"sitemaps": SITEMAPS, "sitemap_url_name": "sitemap_section"},
+        name="sitemap",
+    ),
+    path("sitemap-<slug:section>.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap_section"),
+    path("robots.txt", robots, name="robots"),
+    path("favicon.ico", lambda request: redirect(static("portal/favicon.ico")), name="favicon"),
+    path("healthz", healthz, name="healthz"),
     path("", include("initiatives.urls")),
     path("", include("budgets.urls")),
     path("api/v1/", api.urls),

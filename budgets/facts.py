@@ -1,0 +1,86 @@
+"""From the database to the facts that the checks compare, in a constant number of queries."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from portal.models import MONEY_KINDS
+
+from .checks import CheckResult, FigureFacts, ItemFacts, check_breakdowns
+from .models import CostRelation, FundingSource, InitiativeCost, SettlementFigure, SettlementItem
+
+
+def load_item_facts(settlements, costs=None) -> dict[int, list[ItemFacts]]:
+    """Return the facts of whole settlements by their primary keys, in four queries.
+
+    `settlements` is a queryset, or a collection of records or keys. `costs` are the attributions
+    that count: the public ones, unless staff look (`InitiativeCost.objects.all()`).
+    """
+    costs = InitiativeCost.objects.published() if costs is None else costs
+    figures, funding, shares = defaultdict(list), defaultdict(list), defaultdict(list)
+    for figure in _figures_of(settlements):
+        figures[figure.item_id].append(_figure_facts(figure))
+    for source in FundingSource.objects.filter(item__settlement__in=settlements):
+        funding[source.item_id].append(source.amount_yen)
+    for cost in costs.filter(item__settlement__in=settlements, relation=CostRelation.COST):
+        shares[cost.item_id].append(cost.share_percent)
+    facts = defaultdict(list)
+    for item in SettlementItem.objects.filter(settlement__in=settlements).defer("body"):
+        facts[item.settlement_id].append(
+            ItemFacts(
+                item.code,
+                item.amount_yen,
+                item.budget_yen,
+                item.carried_over_yen,
+                item.unused_yen,
+                tuple(figures[item.pk]),
+                tuple(funding[item.pk]),
+                tuple(shares[item.pk]),
+            )
+        )
+    return facts
+
+
+def load_breakdowns(items: Iterable[SettlementItem]) -> dict[int, CheckResult]:
+    """Return the breakdown of each of some items by its primary key, in one query.
+
+    The items may come from several settlements, of which all money figures are read.
+    """
+    figures = defaultdict(lambda: defaultdict(list))
+    amounts = defaultdict(dict)
+    for item in items:
+        amounts[item.settlement_id][item.code] = item.amount_yen
+    for figure in _figures_of(amounts).filter(kind__in=MONEY_KINDS):
+        figures[figure.item.settlement_id][figure.item.code].append(_figure_facts(figure))
+    results = {
+        settlement: check_breakdowns(
+            ItemFacts(code, asked.get(code), figures=tuple(figures[settlement][code]))
+            for code in asked.keys() | figures[settlement].keys()
+        )
+        for settlement, asked in amounts.items()
+    }
+    return {item.pk: results[item.settlement_id][item.code] for item in items}
+
+
+def _figures_of(settlements):
+    return (
+        SettlementFigure.objects.filter(item__settlement__in=settlements)
+        .select_related("item")
+        .only(
+            *("group", "label", "measure", "kind", "value", "unit", "part_of_id", "position"),
+            *("item__settlement_id", "item__code"),
+        )
+        .order_by("item", "position", "pk")
+    )
+
+
+def _figure_facts(figure: SettlementFigure) -> FigureFacts:
+    return FigureFacts(
+        key=figure.pk,
+        name=figure.name,
+        kind=figure.kind,
+        value=figure.value,
+        unit=figure.unit,
+        amount_yen=figure.amount_yen,
+        part_of=figure.part_of_id,
+        group=figure.group,
+    )

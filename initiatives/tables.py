@@ -1,0 +1,105 @@
+"""The columns of the CSV files of the initiatives' pages, and what a table needs to be drawn."""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+from portal.lists import Column
+
+PILLAR_COLUMNS: list[Column] = [
+    ("識別子", lambda p: p.slug),
+    ("総合計画", lambda p: p.plan.name),
+    ("番号", lambda p: p.number),
+    ("名称", lambda p: p.name),
+    ("説明", lambda p: p.description),
+    ("公開中の取組（件）", lambda p: p.initiative_count),
+    ("アドレス", lambda p: p.get_absolute_url()),
+]
+
+REPORT_COLUMNS: list[Column] = [
+    ("識別子", lambda r: r.slug),
+    ("題名", lambda r: r.title),
+    ("発表日", lambda r: r.presented_on),
+    ("就任から何年目か", lambda r: r.term_year),
+    ("公開中の取組（件）", lambda r: r.initiative_count),
+    ("出典", lambda r: r.public_source.title if r.public_source else None),
+    ("出典の箇所", lambda r: r.locator),
+    ("アドレス", lambda r: r.get_absolute_url()),
+]
+
+INITIATIVE_COLUMNS: list[Column] = [
+    ("識別子", lambda i: i.slug),
+    ("題名", lambda i: i.title),
+    ("概要", lambda i: i.summary),
+    ("柱の番号", lambda i: i.pillar.number),
+    ("柱", lambda i: i.pillar.name),
+    ("実績報告", lambda i: i.report.title),
+    ("年度（西暦）", lambda i: i.fiscal_year),
+    ("日付", lambda i: i.occurred_on),
+    ("時期", lambda i: i.period),
+    ("部局", lambda i: "、".join(str(d) for d in i.departments.all())),
+    ("場所", lambda i: "、".join(str(p) for p in i.places.all())),
+    ("特色", lambda i: "、".join(str(d) for d in i.distinctions.all())),
+    ("実績値（件）", lambda i: i.figure_count),
+    ("出典", lambda i: i.public_source.title if i.public_source else None),
+    ("出典の箇所", lambda i: i.locator),
+    ("アドレス", lambda i: i.get_absolute_url()),
+]
+
+INDICATOR_VALUE_COLUMNS: list[Column] = [
+    ("指標の識別子", lambda v: v.indicator.slug),
+    ("指標", lambda v: v.indicator.name),
+    ("年の数え方", lambda v: v.indicator.get_period_kind_display()),
+    ("年（西暦）", lambda v: v.year),
+    ("年（和暦）", lambda v: v.year_label),
+    ("単位", lambda v: v.indicator.unit),
+    ("実績", lambda v: v.actual),
+    ("目標", lambda v: v.target),
+    ("基準", lambda v: v.baseline),
+    ("確からしさ", lambda v: v.get_state_display()),
+    ("資料の表記", lambda v: v.as_printed),
+    ("注記", lambda v: v.note),
+    ("出典", lambda v: v.public_source.title if v.public_source else None),
+    ("出典の箇所", lambda v: v.locator),
+    ("アドレス", lambda v: v.get_absolute_url()),
+]
+
+
+@dataclass(frozen=True)
+class YearRow:
+    """A year's value with the change since the year before; None where there is no base."""
+
+    value: object
+    difference: Decimal | None
+    percent: Decimal | None
+
+
+def make_year_rows(values) -> list[YearRow]:
+    """Return a row a value, oldest first. `percent` has one decimal place, rounded half up."""
+    rows = []
+    actuals = {value.year: value.actual for value in values}
+    for value in values:
+        before = actuals.get(value.year - 1)
+        difference = percent = None
+        if value.actual is not None and before is not None:
+            difference = value.actual - before
+            if before > 0:
+                percent = (difference * 100 / before).quantize(Decimal("0.1"), ROUND_HALF_UP)
+        rows.append(YearRow(value, difference, percent))
+    return rows
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A value and its length in percent of the longest one."""
+
+    value: object
+    percent: float
+
+
+def make_bars(values) -> list[Bar]:
+    """Return a bar a stated value; none where there are fewer than two, or a negative one."""
+    stated = [value for value in values if value.actual is not None]
+    largest = max((value.actual for value in stated), default=0)
+    if len(stated) < 2 or largest <= 0 or any(value.actual < 0 for value in stated):
+        return []
+    return [Bar(value, round(float(value.actual / largest) * 100, 2)) for value in stated]

@@ -1,0 +1,240 @@
+"""Cells of a staff spreadsheet: text of a file to a model's value, and a value to a cell.
+
+Every `clean` raises ValueError with a Japanese sentence that quotes the text and says what to
+write instead. What `render` returns is read back by `clean` as the same value.
+"""
+
+import datetime
+import re
+import unicodedata
+
+from django.db import models
+from django.utils import timezone
+from import_export.widgets import ManyToManyWidget, Widget
+
+from .amounts import parse_amount, parse_number
+from .fiscal_year import FiscalYearError, parse_calendar_year, parse_fiscal_year
+from .models import Figure, FiscalYearField
+
+DATE = re.compile(
+    r"(\d{4})[-/年](\d{1,2})[-/月](\d{1,2})日?(?:[ T](\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?)?"
+)
+SEPARATOR = "｜"
+
+
+class TextCell(Widget):
+    hint = ""
+
+    def clean(self, value, row=None, **kwargs):
+        return value.replace("\r\n", "\n").strip()
+
+    def render(self, value, **kwargs):
+        return self.clean(str(value or ""))
+
+
+class FiscalYearCell(Widget):
+    hint = "「2020」「令和2年度」「R2」"
+
+    def clean(self, value, row=None, **kwargs):
+        return parse_fiscal_year(value) if value.strip() else None
+
+    def render(self, value, **kwargs):
+        return value
+
+
+class YearCell(FiscalYearCell):
+    """A year of either kind; whose it is decides which spelling fits."""
+
+    hint = "「2020」「令和2年度」、暦年なら「令和2年」"
+
+    def clean(self, value, row=None, **kwargs):
+        try:
+            return super().clean(value)
+        except FiscalYearError:
+            return parse_calendar_year(value)
+
+
+class AmountCell(FiscalYearCell):
+    hint = "円。「4,016千円」とも書けます。空欄は「記載なし」で、0円とは違います"
+
+    def clean(self, value, row=None, **kwargs):
+        return parse_amount(value)
+
+
+class NumberCell(Widget):
+    hint = "数字。「1,105」「1.9万」とも書けます"
+
+    def clean(self, value, row=None, **kwargs):
+        return parse_number(value)
+
+    def render(self, value, **kwargs):
+        """Return the number without trailing zeros."""
+        if value is None:
+            return None
+        return int(value) if value == value.to_integral_value() else value.normalize()
+
+
+class IntegerCell(FiscalYearCell):
+    hint = "整数"
+
+    def clean(self, value, row=None, **kwargs):
+        number = parse_number(value)
+        if number is None or number == number.to_integral_value():
+            return None if number is None else int(number)
+        raise ValueError(f"「{value}」は整数ではありません。小数のない数字で書いてください。")
+
+
+class DateCell(Widget):
+    hint = "「2024-08-02」「2024/8/2」"
+
+    def clean(self, value, row=None, **kwargs):
+        moment = parse_moment(value, self.hint)
+        if moment and moment.time() != datetime.time():
+            raise ValueError(f"「{value}」には時刻があります。日付だけを書いてください。")
+        return moment and moment.date()
+
+    def render(self, value, **kwargs):
+        return value
+
+
+class DateTimeCell(Widget):
+    hint = "「2024-08-02 10:00」（日本時間）"
+
+    def clean(self, value, row=None, **kwargs):
+        moment = parse_moment(value, self.hint)
+        return moment and timezone.make_aware(moment)
+
+    def render(self, value, **kwargs):
+        return timezone.make_naive(value) if value else None
+
+
+class ChoiceCell(Widget):
+    """A choice as its label; its code is read too."""
+
+    def __init__(self, choices):
+        super().__init__()
+        self.labels = {code: str(label) for code, label in choices if code}
+        self.codes = {label: code for code, label in self.labels.items()}
+        self.hint = "、".join(self.labels.values()) + " のどれか"
+
+    def clean(self, value, row=None, **kwargs):
+        text = value.strip()
+        if text and text not in self.codes and text not in self.labels:
+            raise ValueError(f"「{value}」は選べません。{self.hint}を書いてください。")
+        return self.codes.get(text, text)
+
+    def render(self, value, **kwargs):
+        return self.labels.get(value, "")
+
+
+class RecordCell(Widget):
+    """Another record by its natural key: a slug, or a place's code."""
+
+    def __init__(self, model, resource_model):
+        super().__init__()
+        self.model = model
+        self.is_own = model is resource_model  # a row may name another row of the same file
+        self.key = "code" if model.__name__ == "Place" else "slug"
+        self.hint = f"{model._meta.verbose_name}の{model._meta.get_field(self.key).verbose_name}"
+
+    def clean(self, value, row=None, **kwargs):
+        return self.find(value.strip()) if value.strip() else None
+
+    def render(self, value, **kwargs):
+        return getattr(value, self.key) if value else ""
+
+    def find(self, key):
+        if self.is_own:
+            return self.resource.find_own((key,), key)
+        if not hasattr(self, "records"):
+            self.records = self.model._default_manager.in_bulk(field_name=self.key)
+        if key not in self.records:
+            raise ValueError(
+                f"「{key}」という{self.hint}はありません。一覧で確かめるか、先に登録してください。"
+            )
+        return self.records[key]
+
+
+class RecordsCell(RecordCell, ManyToManyWidget):
+    def __init__(self, model, resource_model):
+        super().__init__(model, resource_model)
+        self.hint += "を「、」でつないで"
+
+    def clean(self, value, row=None, **kwargs):
+        return [self.find(key) for key in split_list(value)]
+
+    def render(self, value, **kwargs):
+        return "、".join(getattr(record, self.key) for record in value.all()) if value else ""
+
+
+class PartOfCell(Widget):
+    """The figure that a figure is a part of, by the key of the whole within their record."""
+
+    hint = "「区分｜項目｜測るもの｜時期」"
+
+    def clean(self, value, row=None, **kwargs):
+        if not value.strip():
+            return None
+        return self.resource.find_own(self.resource.owner_key(row) + split_key(value), value)
+
+    def render(self, value, **kwargs):
+        return join_key(value.key) if value else ""
+
+
+def make_cell(field: models.Field, model: type[models.Model]) -> Widget:
+    """Return the cell for a field in the spreadsheet of a model."""
+    if field.choices:
+        return ChoiceCell(field.choices)
+    if isinstance(field, models.ForeignKey) and issubclass(field.related_model, Figure):
+        return PartOfCell()
+    if field.many_to_many:
+        return RecordsCell(field.related_model, model)
+    if field.is_relation:
+        return RecordCell(field.related_model, model)
+    kinds = {
+        FiscalYearField: FiscalYearCell,
+        models.BigIntegerField: AmountCell,
+        models.IntegerField: IntegerCell,
+        models.DecimalField: NumberCell,
+        models.DateTimeField: DateTimeCell,
+        models.DateField: DateCell,
+    }
+    return next((cell for kind, cell in kinds.items() if isinstance(field, kind)), TextCell)()
+
+
+def parse_moment(text: str, examples: str) -> datetime.datetime | None:
+    """Return a naive date and time from "2024-08-02", "2024/8/2 10:00"; None for a blank."""
+    compact = unicodedata.normalize("NFKC", text).strip()
+    if not compact:
+        return None
+    if match := DATE.fullmatch(compact):
+        *parts, fraction = match.groups(default="0")
+        try:
+            return datetime.datetime(*map(int, parts), int(fraction.ljust(6, "0")))
+        except ValueError:
+            raise ValueError(f"「{text}」という日時はありません。暦で確かめてください。") from None
+    raise ValueError(f"「{text}」は日付・時刻として読めません。{examples}のように書いてください。")
+
+
+def split_list(text: str) -> list[str]:
+    """Return the keys in "a、b, c d"."""
+    return list(dict.fromkeys(re.findall(r"[^、，,\s]+", text)))
+
+
+def join_key(key: tuple[str, ...]) -> str:
+    r"""Return "区分｜項目｜測るもの｜時期"; a ｜ or \ within a part stands after a \."""
+    return SEPARATOR.join(re.sub(rf"[\\{SEPARATOR}]", r"\\\g<0>", part) for part in key)
+
+
+def split_key(text: str, length: int = 4) -> tuple[str, ...]:
+    """Return what `join_key` was given, each part without spaces around it.
+
+    Raises ValueError where there are not `length` parts.
+    """
+    parts = re.findall(rf"((?:\\.|[^\\{SEPARATOR}])*){SEPARATOR}", text + SEPARATOR, re.DOTALL)
+    key = tuple(re.sub(r"\\(.)", r"\1", part, flags=re.DOTALL).strip() for part in parts)
+    if len(key) != length:
+        raise ValueError(
+            f"「{text}」は{PartOfCell.hint}の形ではありません。空の部分も「｜」で区切ってください。"
+        )
+    return key

@@ -1,0 +1,40 @@
+from django.apps import apps
+from django.conf import settings
+from django.core.management import BaseCommand, call_command, get_commands
+from django.db import transaction
+
+from budgets.models import Settlement
+from initiatives.models import ResultsReport
+from portal.models import ChangeKind, ChangeNote, Department
+
+REASON = "最初の公開"
+
+
+class Command(BaseCommand):
+    help = "空のデータベースに、最初の内容（fixtures/）を入れます。内容があれば、何もしません。"
+
+    @transaction.atomic
+    def handle(self, **options):
+        if Department.objects.exists():
+            self.stdout.write("すでに内容があるので、何も変えませんでした。")
+            return
+        fixtures = sorted((settings.BASE_DIR / "fixtures").glob("*.json"))
+        call_command("loaddata", *fixtures, verbosity=0)
+        save_first_versions()
+        for record in [*Settlement.objects.all(), *ResultsReport.objects.all()]:
+            ChangeNote.objects.create(record=record, kind=ChangeKind.UPDATE, text=REASON)
+        if "rebuild_search_index" in get_commands():
+            call_command("rebuild_search_index", verbosity=0)
+        self.stdout.write("最初の内容を入れました。")
+
+
+def save_first_versions():
+    """Save every record that has no version yet.
+
+    loaddata writes rows as they stand: without history, and without what `save` works out.
+    """
+    for model in apps.get_models():
+        if hasattr(model._meta, "simple_history_manager_attribute"):
+            for record in model.objects.exclude(pk__in=model.history.values("id")):
+                record._change_reason = REASON
+                record.save()

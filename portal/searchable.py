@@ -1,0 +1,312 @@
+"""What can be searched, and how the index follows every change of it.
+
+The index also holds what is not public: only `published()` of a record's model, asked at the time
+of the search, decides what is found. Therefore an entry holds its record's own text alone, and
+that of parts which are public whenever the record is. `internal_note` is never read.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
+from django.urls import get_script_prefix
+
+from budgets.models import Program, Settlement, SettlementItem
+from initiatives.models import Indicator, Initiative, Pillar, ResultsReport
+
+from .fiscal_year import format_fiscal_year_short
+from .markdown import plain_text
+from .models import Department, Figure, GlossaryTerm, SearchEntry, SearchKind, SourceDocument
+from .search_text import index_text, normalise
+
+BATCH_SIZE = 200
+# Of a longer text the beginning is searched: a tsvector of PostgreSQL holds 1 MiB.
+MAX_CHARACTERS = 100_000
+
+
+@dataclass(frozen=True)
+class Searchable:
+    """How records of one model are found.
+
+    `get_texts` gives the texts of a record whose `related` paths are loaded; a change of anything
+    on these paths writes the entry anew. `facets` are the paths to what narrows a search: the
+    fiscal year, the slugs of departments and of the pillar.
+    """
+
+    kind: SearchKind
+    model: type[Model]
+    get_texts: Callable[[Model], Iterable[str]]
+    get_title: Callable[[Model], str] = str
+    get_context: Callable[[Model], str] = lambda record: ""
+    related: tuple[str, ...] = ()
+    facets: dict[str, str] = field(default_factory=dict)
+
+    def published(self, **narrowing) -> QuerySet:
+        """Return the public records, narrowed by facets; none where the kind has no such facet."""
+        records = self.model.objects.published().order_by()
+        for facet, value in narrowing.items():
+            if value is not None and facet not in self.facets:
+                return records.none()
+            if value is not None:
+                records = records.filter(**{self.facets[facet]: value})
+        return records
+
+    def make_entry(self, record) -> SearchEntry:
+        title = self.get_title(record)
+        body = " ".join(" ".join(self.get_texts(record)).split())
+        tokens = index_text(f"{title} {body}"[:MAX_CHARACTERS])[: 3 * MAX_CHARACTERS]
+        return SearchEntry(
+            kind=self.kind,
+            object_id=record.pk,
+            title=title,
+            context=self.get_context(record),
+            address=record.get_absolute_url().removeprefix(get_script_prefix()),
+            body=body,
+            title_words=normalise(title),
+            tokens=tokens,
+        )
+
+
+def _list_figures(figures: Iterable[Figure]) -> list[str]:
+    return [f"{figure} {figure.period} {figure.note}" for figure in figures]
+
+
+def _list_initiative_texts(initiative):
+    return [
+        initiative.summary,
+        plain_text(initiative.body),
+        initiative.period,
+        *(distinction.name for distinction in initiative.distinctions.all()),
+        *_list_figures(initiative.figures.all()),
+        *(place.name for place in initiative.places.all()),
+    ]
+
+
+def _list_settlement_texts(settlement):
+    return [
+        settlement.heading,
+        plain_text(settlement.introduction),
+        *(policy.name for policy in settlement.priority_policies.all()),
+        *(e.name for policy in settlement.priority_policies.all() for e in policy.efforts.all()),
+        f"{settlement.fiscal_year}年度",
+        format_fiscal_year_short(settlement.fiscal_year),
+    ]
+
+
+def _list_item_texts(item):
+    program = item.program
+    return [
+        plain_text(item.body),
+        *_list_figures(item.figures.all()),
+        # An effort of another settlement may not be public yet.
+        *(e.name for e in item.efforts.all() if e.policy.settlement_id == item.settlement_id),
+        *([program.name, *(alias.name for alias in program.aliases.all())] if program else []),
+        item.label,
+    ]
+
+
+def _list_department_texts(department):
+    former_names = (former.name for former in department.predecessors.all())
+    return [department.description, department.name_en, *former_names]
+
+
+SEARCHABLES = {
+    searchable.kind: searchable
+    for searchable in [
+        Searchable(
+            SearchKind.INITIATIVE,
+            Initiative,
+            _list_initiative_texts,
+            related=("distinctions", "figures", "places"),
+            facets={
+                "fiscal_year": "fiscal_year",
+                "department": "departments__slug",
+                "pillar": "pillar__slug",
+            },
+        ),
+        Searchable(
+            SearchKind.SETTLEMENT,
+            Settlement,
+            _list_settlement_texts,
+            related=("department", "priority_policies__efforts"),
+            facets={"fiscal_year": "fiscal_year", "department": "department__slug"},
+        ),
+        Searchable(
+            SearchKind.SETTLEMENT_ITEM,
+            SettlementItem,
+            _list_item_texts,
+            get_title=lambda item: item.name,
+            get_context=lambda item: str(item.settlement),
+            related=("figures", "efforts__policy", "program__aliases", "settlement__department"),
+            facets={
+                "fiscal_year": "settlement__fiscal_year",
+                "department": "settlement__department__slug",
+            },
+        ),
+        Searchable(
+            # A value is published by itself, so that its note is no part of the indicator's text.
+            SearchKind.INDICATOR,
+            Indicator,
+            lambda indicator: [indicator.description],
+            facets={"department": "department__slug"},
+        ),
+        Searchable(SearchKind.REPORT, ResultsReport, lambda report: [report.summary]),
+        Searchable(
+            SearchKind.PILLAR,
+            Pillar,
+            lambda pillar: [pillar.description],
+            get_title=lambda pillar: pillar.name,
+            facets={"pillar": "slug"},
+        ),
+        Searchable(
+            SearchKind.DEPARTMENT,
+            Department,
+            _list_department_texts,
+            related=("predecessors",),
+            facets={"department": "slug"},
+        ),
+        Searchable(
+            SearchKind.DOCUMENT,
+            SourceDocument,
+            lambda document: [document.issued_by, document.note],
+            facets={"fiscal_year": "fiscal_year"},
+        ),
+        Searchable(
+            SearchKind.PROGRAM,
+            Program,
+            lambda program: [program.description, *(a.name for a in program.aliases.all())],
+            related=("aliases",),
+            facets={"department": "department__slug"},
+        ),
+        Searchable(
+            SearchKind.GLOSSARY_TERM,
+            GlossaryTerm,
+            lambda term: [term.explanation, term.easy_explanation, term.reading],
+        ),
+    ]
+}
+
+
+def rebuild(kind: str, pks: Iterable[int] | None = None) -> int:
+    """Write the entries of these records (all by default) anew; return how many there are.
+
+    Entries of records that are gone go too. Who writes with `bulk_create` or `update`, which send
+    no signals, calls this afterwards.
+    """
+    searchable = SEARCHABLES[kind]
+    entries = SearchEntry.objects.filter(kind=kind)
+    with transaction.atomic():
+        if pks is None:
+            entries.exclude(object_id__in=searchable.model.objects.order_by().values("pk")).delete()
+            pks = searchable.model.objects.order_by().values_list("pk", flat=True)
+        wanted, written = sorted(pks), 0
+        for start in range(0, len(wanted), BATCH_SIZE):
+            batch = wanted[start : start + BATCH_SIZE]
+            # The lock lets two writers of one record's parts index one after the other.
+            records = searchable.model.objects.filter(pk__in=batch).order_by("pk")
+            records = records.select_for_update(no_key=True).prefetch_related(*searchable.related)
+            found = [searchable.make_entry(record) for record in records]
+            SearchEntry.objects.bulk_create(
+                found,
+                update_conflicts=True,
+                unique_fields=["kind", "object_id"],
+                update_fields=["title", "context", "address", "body", "title_words", "tokens"],
+            )
+            if gone := set(batch) - {entry.object_id for entry in found}:
+                entries.filter(object_id__in=gone).delete()
+            written += len(found)
+    return written
+
+
+_held: ContextVar[dict[str, set[int]] | None] = ContextVar("held", default=None)
+
+
+@contextmanager
+def hold_indexing():
+    """Index each record that is changed within once, at the end: for many changes at a time.
+
+    Belongs inside the transaction that makes the changes.
+    """
+    if _held.get() is not None:
+        yield
+        return
+    held: dict[str, set[int]] = defaultdict(set)
+    token = _held.set(held)
+    try:
+        yield
+    finally:
+        _held.reset(token)
+    for kind, pks in held.items():
+        rebuild(kind, pks)
+
+
+def _walk(searchable: Searchable) -> Iterator[tuple[str, type[Model], type[Model] | None]]:
+    """Yield each step of `related`: path, model, and the table of a many-to-many relation."""
+    for related in searchable.related:
+        model, names = searchable.model, related.split("__")
+        for depth, name in enumerate(names, 1):
+            step = model._meta.get_field(name)
+            through = getattr(step, "through", None) or getattr(step.remote_field, "through", None)
+            model = step.related_model
+            yield "__".join(names[:depth]), model, through
+
+
+def _list_affected(record: Model) -> set[tuple[str, int]]:
+    """Return kind and number of each searchable record whose text takes from this record."""
+    if record.pk is None:
+        return set()
+    affected = set()
+    for searchable, path in _paths[type(record)]:
+        pks = [record.pk]
+        if path != "pk":
+            pks = searchable.model.objects.filter(**{path: record.pk}).values_list("pk", flat=True)
+        affected |= {(searchable.kind, pk) for pk in pks}
+    return affected
+
+
+def _before_change(instance, **kwargs):
+    # A part that goes over from one record to another changes both.
+    instance._affected_before = _list_affected(instance)
+
+
+def _after_change(instance, **kwargs):
+    changed = defaultdict(set)
+    before = instance.__dict__.pop("_affected_before", set())
+    for kind, pk in before | _list_affected(instance):
+        changed[kind].add(pk)
+    held = _held.get()
+    for kind, pks in changed.items():
+        if held is None:
+            rebuild(kind, pks)
+        else:
+            held[kind] |= pks
+
+
+def _around_many_to_many(instance, action, **kwargs):
+    change = _before_change if action.startswith("pre_") else _after_change
+    change(instance)
+
+
+_paths: dict[type[Model], list[tuple[Searchable, str]]] = defaultdict(list)
+
+
+def connect_signals():
+    """Make the index follow each save and delete of what it is made of."""
+    tables = set()
+    for searchable in SEARCHABLES.values():
+        _paths[searchable.model].append((searchable, "pk"))
+        for path, model, through in _walk(searchable):
+            _paths[model].append((searchable, path))
+            tables |= {through} - {None}
+    for model in _paths:
+        pre_save.connect(_before_change, sender=model)
+        post_save.connect(_after_change, sender=model)
+        pre_delete.connect(_before_change, sender=model)
+        post_delete.connect(_after_change, sender=model)
+    for table in tables:
+        m2m_changed.connect(_around_many_to_many, sender=table)

@@ -1,0 +1,84 @@
+"""The columns of the portal's own CSV files, and the list of all files there are."""
+
+from dataclasses import dataclass
+
+from django.urls import reverse
+
+from .lists import Column
+
+DEPARTMENT_COLUMNS: list[Column] = [
+    ("識別子", lambda d: d.slug),
+    ("名称", lambda d: d.name),
+    ("英語名", lambda d: d.name_en),
+    ("上位の組織", lambda d: d.parent.slug if d.parent else None),
+    ("設置年度（西暦）", lambda d: d.established_in),
+    ("廃止年度（西暦）", lambda d: d.abolished_in),
+    ("公開中の決算（件）", lambda d: d.settlement_count),
+    ("公開中の取組（件）", lambda d: d.initiative_count),
+    ("アドレス", lambda d: d.get_absolute_url()),
+]
+
+DOCUMENT_COLUMNS: list[Column] = [
+    ("識別子", lambda d: d.slug),
+    ("題名", lambda d: d.title),
+    ("発行者", lambda d: d.issued_by),
+    ("発行日", lambda d: d.issued_on),
+    ("対象年度（西暦）", lambda d: d.fiscal_year),
+    ("掲載先のアドレス", lambda d: d.url),
+    ("注記", lambda d: d.note),
+    ("アドレス", lambda d: d.get_absolute_url()),
+]
+
+GLOSSARY_COLUMNS: list[Column] = [
+    ("用語", lambda t: t.term),
+    ("読み", lambda t: t.reading),
+    ("説明", lambda t: t.explanation),
+    ("やさしい日本語の説明", lambda t: t.easy_explanation),
+]
+
+CHANGE_COLUMNS: list[Column] = [
+    ("日付", lambda n: n.noted_on),
+    ("種別", lambda n: n.get_kind_display()),
+    ("対象", lambda n: str(n.record)),
+    ("内容", lambda n: n.text),
+    ("項目", lambda n: n.field),
+    ("前", lambda n: n.old),
+    ("後", lambda n: n.new),
+    ("アドレス", lambda n: n.record.get_absolute_url()),
+]
+
+SEARCH_COLUMNS: list[Column] = [
+    ("種類", lambda hit: hit.kind_label),
+    ("題名", lambda hit: hit.title),
+    ("抜粋", lambda hit: hit.excerpt),
+    ("アドレス", lambda hit: hit.url),
+]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A list that can be taken away whole: what a row is, its page, its API path."""
+
+    title: str
+    row: str
+    page: str
+    api: str
+
+    @property
+    def csv(self) -> str:
+        return f"{self.page}?format=csv"
+
+
+def list_datasets() -> list[Dataset]:
+    """Return every list with a CSV file, in the order of the open-data page."""
+    return [
+        Dataset("柱", "総合計画の柱", reverse("pillar_list"), "pillars"),
+        Dataset("実績報告", "知事の実績報告", reverse("report_list"), "reports"),
+        Dataset("取組", "取組", reverse("initiative_list"), "initiatives"),
+        Dataset("決算", "部局と年度", reverse("settlement_list"), "settlements"),
+        Dataset("指標", "指標の、ある年の値", reverse("indicator_list"), "indicators"),
+        Dataset("部局", "部局", reverse("department_list"), "departments"),
+        Dataset("出典資料", "資料", reverse("document_list"), "documents"),
+        Dataset("用語", "用語", reverse("glossary"), ""),
+        Dataset("更新・正誤", "更新または正誤", reverse("change_list"), ""),
+    ]

@@ -1,0 +1,33 @@
+"""What every test stands on: no collected static files, its own media folder, a JSON client."""
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+
+hypothesis_settings.register_profile("portal", deadline=None)  # no test measures time
+hypothesis_settings.load_profile("portal")
+
+
+@pytest.fixture(autouse=True)
+def _no_files_outside_the_test(settings, tmp_path):
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def get_json(client):
+    """Return a function that asks the API for a path and gives back the answer's JSON.
+
+    get_json("initiatives", pillar="dx") -> dict; `expect` is the wanted status.
+    """
+
+    def get(path, expect=200, **parameters):
+        answer = client.get(f"/api/v1/{path}", parameters)
+        assert answer.status_code == expect, (answer.status_code, answer.content.decode())
+        assert answer["Content-Type"].startswith("application/json")
+        return answer.json()
+
+    return get
