@@ -9,17 +9,19 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 READ_PROJECT := import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))
 TEMPLATES = $(shell find templates -name '*.html')
 
-.PHONY: help run admin test lint format bench clean
+.PHONY: help run build admin test lint format bench clean
 .DELETE_ON_ERROR:
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
 
-run: staticfiles/staticfiles.json ## 準備をすべて済ませて、http://127.0.0.1:8000/ で動かす（PORT=8080 で変更）
+run: build ## 準備をすべて済ませて、http://127.0.0.1:8000/ で動かす（PORT=8080 で変更）
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) load_first_content
 	@echo "http://127.0.0.1:$(PORT)/ で動きます（止めるときは Ctrl+C）。 Open this address; stop with Ctrl+C."
-	@exec $(BIN)/gunicorn portal.wsgi --bind 127.0.0.1:$(PORT) --workers 2 --threads 4
+	@exec $(BIN)/gunicorn portal.wsgi --bind 127.0.0.1:$(PORT) --workers 2 --threads 4 --no-control-socket
+
+build: staticfiles/staticfiles.json ## パッケージと静的ファイルを用意する（動かさない）
 
 admin: .venv/installed .env ## 最初の管理者を作る（DJANGO_SUPERUSER_* があれば、聞かずに作る）
 	@$(MANAGE) migrate --verbosity 0
@@ -42,7 +44,7 @@ format: .venv/installed-dev ## 書き方をそろえる
 	$(BIN)/ruff format .
 	$(BIN)/djade $(TEMPLATES)
 
-bench: staticfiles/staticfiles.json ## 主なページとAPIの、時間・問合せ数・大きさを測る
+bench: build ## 主なページとAPIの、時間・問合せ数・大きさを測る
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) load_first_content
 	@$(BIN)/python -m tests.bench

@@ -197,21 +197,25 @@ class _Tree:
         for code, figure in self.figures.values():
             if figure.kind != EXPENDITURE or figure.amount_yen is None:
                 continue
-            wholes = list(self._wholes(figure))
+            wholes = self._wholes(figure)
             for above in _lineage(code):
                 if not any(_is_within(whole, above) for whole in wholes):
                     spent[above] = spent.get(above, 0) + figure.amount_yen
         return spent
 
-    def _wholes(self, figure: FigureFacts) -> Iterator[str]:
-        """Yield the codes where the expenditure figures stand that the figure is part of."""
-        seen, key = {figure.key}, figure.part_of
+    def _wholes(self, figure: FigureFacts) -> list[str]:
+        """Return the codes where the expenditure figures stand that the figure is part of.
+
+        None for figures that are entered as parts of each other, so that they still count.
+        """
+        codes, seen, key = [], set(), figure.part_of
         while key in self.figures and key not in seen:
             seen.add(key)
             code, whole = self.figures[key]
             if whole.kind == EXPENDITURE:
-                yield code
+                codes.append(code)
             key = whole.part_of
+        return [] if figure.key in seen else codes
 
     def _check_children(self, item: ItemFacts) -> Iterator[CheckResult]:
         amounts, silent = self._stated_below(item.code)
@@ -345,7 +349,7 @@ def _compared(
         message = f"{found_name}は、{printed}と一致します。"
     elif status == CheckStatus.EXCEEDED:
         message = f"{found_name}は、{printed}を{_quantity(abs(found - stated), unit)}上回ります。"
-    elif result.covered_percent is None:
+    elif not result.covered_percent:
         message = f"{found_name}は{_quantity(found, unit)}で、{printed}に届きません。"
     else:
         percent = _quantity(result.covered_percent, "%")

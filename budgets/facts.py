@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from portal.models import MONEY_KINDS
 
-from .checks import CheckResult, FigureFacts, ItemFacts, check_breakdowns
+from .checks import CheckResult, FigureFacts, ItemFacts, attribute_yen, check_breakdowns
 from .models import CostRelation, FundingSource, InitiativeCost, SettlementFigure, SettlementItem
 
 
@@ -19,9 +19,11 @@ def load_item_facts(settlements, costs=None) -> dict[int, list[ItemFacts]]:
     figures, funding, shares = defaultdict(list), defaultdict(list), defaultdict(list)
     for figure in _figures_of(settlements):
         figures[figure.item_id].append(_figure_facts(figure))
-    for source in FundingSource.objects.filter(item__settlement__in=settlements):
+    for source in FundingSource.objects.filter(item__settlement__in=settlements).order_by("pk"):
         funding[source.item_id].append(source.amount_yen)
-    for cost in costs.filter(item__settlement__in=settlements, relation=CostRelation.COST):
+    for cost in costs.filter(item__settlement__in=settlements, relation=CostRelation.COST).order_by(
+        "pk"
+    ):
         shares[cost.item_id].append(cost.share_percent)
     facts = defaultdict(list)
     for item in SettlementItem.objects.filter(settlement__in=settlements).defer("body"):
@@ -59,6 +61,32 @@ def load_breakdowns(items: Iterable[SettlementItem]) -> dict[int, CheckResult]:
         for settlement, asked in amounts.items()
     }
     return {item.pk: results[item.settlement_id][item.code] for item in items}
+
+
+def load_attributions(costs: Iterable[InitiativeCost]) -> dict[int, int]:
+    """Return the yen that each of some public costs attributes, by its primary key, in one query.
+
+    All public shares of an item are rounded together, so that attributed and unattributed yen add
+    up to its amount. No key for an editorial link, for an item without an amount, and where the
+    shares exceed 100 percent.
+    """
+    by_item = defaultdict(list)
+    items = {cost.item_id for cost in costs}
+    for cost in (
+        InitiativeCost.objects.published()
+        .filter(item__in=items, relation=CostRelation.COST)
+        .select_related("item")
+        .only("share_percent", "item__amount_yen")
+        .order_by("pk")
+    ):
+        by_item[cost.item].append(cost)
+    attributed = {}
+    for item, sharing in by_item.items():
+        shares = [cost.share_percent for cost in sharing]
+        if item.amount_yen is not None and sum(shares) <= 100:
+            amounts, _ = attribute_yen(item.amount_yen, shares)
+            attributed |= {cost.pk: yen for cost, yen in zip(sharing, amounts, strict=True)}
+    return attributed
 
 
 def _figures_of(settlements):

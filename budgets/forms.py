@@ -78,7 +78,11 @@ class OutlineForm(ListForm):
         return self.value("table") == "figures"
 
 
-class DownloadForm(ListForm):
-    """A page that has no list of its own but a table to take away."""
+class TakeAwayForm(ListForm):
+    """A page that is no list, with a table to take away."""
 
     q = None
+
+    def __init__(self, data):
+        super().__init__(data)
+        self.is_valid()

@@ -1,30 +1,48 @@
-"""A settlement's items laid out for reading: rows, places in the tree, what an item had to spend.
+"""A settlement's items laid out for reading. Pure: its records come in loaded."""
 
-Pure: items are SettlementItem records that are already loaded.
-"""
-
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
 
-from .checks import CheckResult
+from .checks import (
+    CheckResult,
+    CheckStatus,
+    ItemFacts,
+    attribute_yen,
+    check_breakdowns,
+    check_settlement,
+)
 from .item_codes import parent_code
-from .models import SettlementItem
+from .models import InitiativeCost, SettlementItem
+
+BUDGET_FIELDS = [
+    "initial_budget_yen",
+    "supplementary_yen",
+    "carried_in_yen",
+    "budget_yen",
+    "carried_over_yen",
+    "unused_yen",
+]
 
 
 @dataclass(frozen=True)
 class OutlineRow:
-    """An item, its breakdown, and the sum stated below it where it states no amount itself."""
+    """An item, what the checks say of it, and what is stated below it where it states nothing."""
 
     item: SettlementItem
     breakdown: CheckResult
+    checks: list[CheckResult] = field(default_factory=list)
     stated_below_yen: int | None = None
+
+    @property
+    def problems(self) -> list[CheckResult]:
+        return [check for check in self.checks if check.is_problem]
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where an item stands in the paper. `ancestors` begin with the topmost."""
+    """Where an item stands in the paper; `ancestors` begin with the topmost."""
 
     ancestors: list[SettlementItem]
     children: list[SettlementItem]
@@ -32,14 +50,24 @@ class Place:
     next: SettlementItem | None
 
 
-def make_outline(
-    items: Iterable[SettlementItem],
-    breakdowns: Mapping[str, CheckResult],
-    stated_below: Mapping[str, int],
-) -> list[OutlineRow]:
-    """Return a row an item, in the order of `items`; the mappings go by code."""
+@dataclass(frozen=True)
+class Attribution:
+    """An item's amount shared out: yen (None where no amount is stated) beside each cost."""
+
+    shares: list[tuple[InitiativeCost, int | None]]
+    rest_yen: int | None
+
+
+def make_outline(items: Iterable[SettlementItem], facts: Sequence[ItemFacts]) -> list[OutlineRow]:
+    """Return a row an item, in the order of `items`; `facts` are those of its whole settlement."""
+    breakdowns = check_breakdowns(facts)
+    stated_below = sum_stated_below({fact.code: fact.amount_yen for fact in facts})
+    checks = defaultdict(list)
+    for result in check_settlement(facts):
+        checks[result.code].append(result)
     return [
-        OutlineRow(item, breakdowns[item.code], stated_below.get(item.code)) for item in items
+        OutlineRow(item, breakdowns[item.code], checks[item.code], stated_below.get(item.code))
+        for item in items
     ]
 
 
@@ -59,11 +87,16 @@ def sum_stated_below(amounts: Mapping[str, int | None]) -> dict[str, int]:
     return dict(below)
 
 
+def count_breakdowns(rows: Iterable[OutlineRow]) -> list[tuple[CheckStatus, int]]:
+    """Count the breakdowns of the items that state an amount, by their status."""
+    counts = Counter(row.breakdown.status for row in rows if row.item.amount_yen is not None)
+    return [(status, counts[status]) for status in CheckStatus if counts[status]]
+
+
 def find_place(items: Sequence[SettlementItem], code: str) -> Place:
     """Return the place of the item `code` among all items of its settlement, in their order."""
     by_code = {item.code: item for item in items}
-    codes = list(by_code)
-    index = codes.index(code)
+    index = list(by_code).index(code)
     ancestors = []
     above = parent_code(code)
     while above:
@@ -74,24 +107,16 @@ def find_place(items: Sequence[SettlementItem], code: str) -> Place:
         ancestors,
         [item for item in items if parent_code(item.code) == code],
         items[index - 1] if index else None,
-        items[index + 1] if index + 1 < len(codes) else None,
+        items[index + 1] if index + 1 < len(items) else None,
     )
 
 
 def list_budget_lines(item: SettlementItem) -> list[tuple[str, int]]:
-    """Return the budget amounts that the paper states, with their names; [] where none is."""
-    fields = [
-        "initial_budget_yen",
-        "supplementary_yen",
-        "carried_in_yen",
-        "budget_yen",
-        "carried_over_yen",
-        "unused_yen",
-    ]
+    """Return the budget amounts that the paper states, each with its name."""
     return [
-        (str(item._meta.get_field(field).verbose_name).removesuffix("（円）"), amount_yen)
-        for field in fields
-        if (amount_yen := getattr(item, field)) is not None
+        (item._meta.get_field(name).verbose_name.removesuffix("（円）"), amount_yen)
+        for name in BUDGET_FIELDS
+        if (amount_yen := getattr(item, name)) is not None
     ]
 
 
@@ -104,3 +129,15 @@ def execution_percent(item: SettlementItem) -> Decimal | None:
         return None
     percent = Decimal(item.amount_yen) * 100 / item.budget_yen
     return percent.quantize(Decimal("0.1"), ROUND_FLOOR)
+
+
+def share_out(item: SettlementItem, costs: Sequence[InitiativeCost]) -> Attribution:
+    """Return what each cost takes of the item's amount, to the yen, and what none takes.
+
+    No yen where the item states no amount, nor where the shares add up to more than 100 %.
+    """
+    percents = [cost.share_percent for cost in costs]
+    if item.amount_yen is None or sum(percents) > 100:
+        return Attribution([(cost, None) for cost in costs], None)
+    parts, rest_yen = attribute_yen(item.amount_yen, percents)
+    return Attribution(list(zip(costs, parts, strict=True)), rest_yen)

@@ -1,6 +1,6 @@
 """The columns of the CSV files of settlements; a blank amount is one that the paper omits."""
 
-from portal.lists import Column
+from portal.lists import ADDRESS, Column
 
 from .item_codes import parent_code
 
@@ -13,7 +13,7 @@ def _source_columns(get_cited) -> list[Column]:
     return [
         ("出典", title),
         ("出典の箇所", lambda record: get_cited(record).locator),
-        ("アドレス", lambda record: get_cited(record).get_absolute_url()),
+        (ADDRESS, lambda record: get_cited(record).get_absolute_url()),
     ]
 
 

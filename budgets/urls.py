@@ -1,6 +1,6 @@
 from django.urls import path, register_converter
 
-from . import views
+from . import initiative_views, views
 from .item_codes import CODE_PATTERN
 
 
@@ -20,6 +20,10 @@ register_converter(FiscalYearConverter, "fiscal_year")
 register_converter(ItemCodeConverter, "item_code")
 
 urlpatterns = [
+    path("pillars/<slug:slug>/", initiative_views.pillar_detail, name="pillar_detail"),
+    path(
+        "initiatives/<slug:slug>/", initiative_views.initiative_detail, name="initiative_detail"
+    ),
     path("settlements/", views.settlement_list, name="settlement_list"),
     path(
         "settlements/<fiscal_year:fiscal_year>/", views.settlement_year, name="settlement_year"

@@ -1,10 +1,13 @@
-"""Pillars, reports and indicators in the API. Initiatives stand in budgets/initiatives_api.py,
-since they come with what they cost."""
+"""Pillars, reports and indicators in the API.
+
+Initiatives stand in budgets/initiatives_api.py, because they come with what they cost.
+"""
 
 from datetime import date
+from functools import partial
 
-from django.http import HttpRequest
 from django.db.models import Prefetch
+from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Query, Router
 from pydantic import BaseModel, Field
@@ -12,6 +15,7 @@ from pydantic import BaseModel, Field
 from portal.addresses import redirect_former_slug
 from portal.api_parameters import Page
 from portal.api_schemas import (
+    PROBLEMS,
     DepartmentRef,
     Listing,
     Problem,
@@ -108,15 +112,98 @@ def pillar_out(request: HttpRequest, pillar: Pillar) -> PillarOut:
 
 @router.get("pillars", response={200: Listing[PillarOut], 422: Problem}, summary="柱の一覧")
 def list_pillars(request, page: Query[Page]):
-    """総合計画の柱を、計画と番号の順に返します。"""
-    return Listing[PillarOut](
-        items=[pillar_out(request, pillar) for pillar in page.slice(pillars())],
-        count=pillars().count(),
-    )
+    """総合計画の柱を、計画の中の順に返します。"""
+    return page.answer(pillars(), partial(pillar_out, request))
 
 
-@router.get("pillars/{slug:slug}", response={200: PillarOut, 404: Problem, 422: Problem}, summary="柱")
+@router.get("pillars/{slug:slug}", response={200: PillarOut, **PROBLEMS}, summary="柱")
 @redirect_former_slug(Pillar)
 def get_pillar(request, slug: str):
     """柱を1つ返します。"""
     return pillar_out(request, get_object_or_404(pillars(), slug=slug))
+
+
+def reports():
+    return (
+        ResultsReport.objects.published()
+        .select_related("source")
+        .annotate(initiative_count=Initiative.objects.published().count_per("report"))
+    )
+
+
+def report_out(request: HttpRequest, report: ResultsReport) -> ReportOut:
+    return ReportOut(
+        slug=report.slug,
+        title=report.title,
+        presented_on=report.presented_on,
+        term_year=report.term_year,
+        summary=report.summary,
+        initiative_count=report.initiative_count,
+        source=source_of(request, report),
+        url=url_of(request, report),
+    )
+
+
+@router.get("reports", response={200: Listing[ReportOut], 422: Problem}, summary="実績報告の一覧")
+def list_reports(request, page: Query[Page]):
+    """知事の実績報告を、新しい順に返します。"""
+    return page.answer(reports(), partial(report_out, request))
+
+
+@router.get("reports/{slug:slug}", response={200: ReportOut, **PROBLEMS}, summary="実績報告")
+@redirect_former_slug(ResultsReport)
+def get_report(request, slug: str):
+    """実績報告を1つ返します。"""
+    return report_out(request, get_object_or_404(reports(), slug=slug))
+
+
+def indicators():
+    values = IndicatorValue.objects.published().select_related("source").order_by("year")
+    return (
+        Indicator.objects.published()
+        .select_related("department", "source")
+        .prefetch_related(Prefetch("values", values))
+    )
+
+
+def indicator_out(request: HttpRequest, indicator: Indicator) -> IndicatorOut:
+    return IndicatorOut(
+        slug=indicator.slug,
+        name=indicator.name,
+        description=indicator.description,
+        unit=indicator.unit,
+        direction=indicator.direction,
+        period_kind=indicator.period_kind,
+        department=indicator.department and department_ref(indicator.department),
+        values=[value_out(request, value) for value in indicator.values.all()],
+        source=source_of(request, indicator),
+        url=url_of(request, indicator),
+    )
+
+
+def value_out(request: HttpRequest, value: IndicatorValue) -> ValueOut:
+    return ValueOut(
+        year=value.year,
+        year_label=value.year_label,
+        period_kind=value.indicator.period_kind,
+        actual=number_of(value.actual),
+        target=number_of(value.target),
+        baseline=number_of(value.baseline),
+        state=value.state,
+        as_printed=value.as_printed,
+        note=value.note,
+        source=source_of(request, value),
+    )
+
+
+@router.get("indicators", response={200: Listing[IndicatorOut], 422: Problem}, summary="指標の一覧")
+def list_indicators(request, page: Query[Page]):
+    """指標を、年ごとの値とともに返します。"""
+    return page.answer(indicators(), partial(indicator_out, request))
+
+
+@router.get("indicators/{slug:slug}", response={200: IndicatorOut, **PROBLEMS}, summary="指標")
+@redirect_former_slug(Indicator)
+def get_indicator(request, slug: str):
+    """指標を1つ、年ごとの値とともに返します。"""
+    return indicator_out(request, get_object_or_404(indicators(), slug=slug))

@@ -1,9 +1,11 @@
 from django import forms
+from django.db.models import Exists, OuterRef
 
-from portal.lists import FiscalYearChoice, TextListForm
+from portal.fiscal_year import format_fiscal_year_both
+from portal.lists import FiscalYearChoice, TextListForm, list_choices
 from portal.models import Department
 
-from .models import Distinction, Pillar, ResultsReport
+from .models import Distinction, Initiative, Pillar, ResultsReport
 
 
 class InitiativeListForm(TextListForm):
@@ -14,51 +16,49 @@ class InitiativeListForm(TextListForm):
         "-updated_at": ("更新の新しい順", ["-updated_at", "slug"]),
     }
 
-    pillar = forms.ModelChoiceField(
-        Pillar.objects.none(),
-        to_field_name="slug",
-        label="柱",
-        required=False,
-        empty_label="すべて",
-    )
-    report = forms.ModelChoiceField(
-        ResultsReport.objects.none(),
-        to_field_name="slug",
-        label="実績報告",
-        required=False,
-        empty_label="すべて",
-    )
-    department = forms.ModelChoiceField(
-        Department.objects.none(),
-        to_field_name="slug",
-        label="部局",
-        required=False,
-        empty_label="すべて",
-    )
+    pillar = forms.ChoiceField(label="柱", required=False)
+    report = forms.ChoiceField(label="実績報告", required=False)
+    department = forms.ChoiceField(label="部局", required=False)
     distinction = forms.ChoiceField(label="特色", required=False)
-    fiscal_year = FiscalYearChoice(label="年度", required=False)
+    fiscal_year = FiscalYearChoice(label="年度", required=False, widget=forms.Select)
 
     def __init__(self, data):
         super().__init__(data)
-        self.fields["pillar"].queryset = Pillar.objects.published()
-        self.fields["report"].queryset = ResultsReport.objects.published()
-        self.fields["department"].queryset = Department.objects.published()
-        names = (
-            Distinction.objects.published().order_by("name").values_list("name", flat=True)
-        ).distinct()
-        self.fields["distinction"].choices = lambda: [
+        initiatives = Initiative.objects.published()
+        self.fields["pillar"].choices = list_choices(Pillar.objects.published())
+        self.fields["report"].choices = list_choices(ResultsReport.objects.published())
+        departments = list(
+            Department.objects.published().annotate(
+                has_initiatives=Exists(initiatives.filter(departments=OuterRef("pk")))
+            )
+        )
+        self.fields["department"].choices = list_choices(departments)
+        self.fields["department"].widget.choices = list_choices(
+            department for department in departments
+            if department.has_initiatives or department.slug == data.get("department")
+        )
+        names = Distinction.objects.published().order_by("name").values_list("name", flat=True)
+        self.fields["distinction"].choices = [
             ("", "すべて"),
-            *((name, name) for name in names),
+            *((name, name) for name in names.distinct()),
+        ]
+        years = initiatives.exclude(fiscal_year=None).order_by("-fiscal_year")
+        self.fields["fiscal_year"].widget.choices = [
+            ("", "すべて"),
+            *(
+                (year, format_fiscal_year_both(year))
+                for year in years.values_list("fiscal_year", flat=True).distinct()
+            ),
         ]
 
     def narrow(self, queryset):
         queryset = super().narrow(queryset)
         if pillar := self.value("pillar"):
-            queryset = queryset.for_pillar(pillar)
+            queryset = queryset.filter(pillar__slug=pillar)
         if report := self.value("report"):
-            queryset = queryset.filter(report=report)
+            queryset = queryset.filter(report__slug=report)
         if department := self.value("department"):
-            queryset = queryset.for_department(department)
+            queryset = queryset.filter(departments__slug=department)
         if distinction := self.value("distinction"):
             queryset = queryset.filter(distinctions__name=distinction)
         if fiscal_year := self.value("fiscal_year"):
@@ -72,3 +72,8 @@ class IndicatorListForm(TextListForm):
         "position": ("掲載順", ["position", "slug"]),
         "name": ("名称順", ["name", "slug"]),
     }
+
+    def value_order(self) -> list[str]:
+        """Return the order of the indicators' values that follows that of the indicators."""
+        _, order = self.sorts[self.value("sort") or "position"]
+        return [f"indicator__{field}" for field in order]

@@ -37,6 +37,9 @@ class Plan(Slugged, Publication, Cited):
     def __str__(self):
         return self.name
 
+    def get_absolute_url(self):
+        return reverse("pillar_list")
+
 
 class PillarQuerySet(SluggedQuerySet):
     def published(self):

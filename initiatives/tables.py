@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from portal.lists import Column
+from portal.lists import ADDRESS, Column
 
 PILLAR_COLUMNS: list[Column] = [
     ("識別子", lambda p: p.slug),
@@ -12,7 +12,7 @@ PILLAR_COLUMNS: list[Column] = [
     ("名称", lambda p: p.name),
     ("説明", lambda p: p.description),
     ("公開中の取組（件）", lambda p: p.initiative_count),
-    ("アドレス", lambda p: p.get_absolute_url()),
+    (ADDRESS, lambda p: p.get_absolute_url()),
 ]
 
 REPORT_COLUMNS: list[Column] = [
@@ -23,7 +23,7 @@ REPORT_COLUMNS: list[Column] = [
     ("公開中の取組（件）", lambda r: r.initiative_count),
     ("出典", lambda r: r.public_source.title if r.public_source else None),
     ("出典の箇所", lambda r: r.locator),
-    ("アドレス", lambda r: r.get_absolute_url()),
+    (ADDRESS, lambda r: r.get_absolute_url()),
 ]
 
 INITIATIVE_COLUMNS: list[Column] = [
@@ -42,7 +42,7 @@ INITIATIVE_COLUMNS: list[Column] = [
     ("実績値（件）", lambda i: i.figure_count),
     ("出典", lambda i: i.public_source.title if i.public_source else None),
     ("出典の箇所", lambda i: i.locator),
-    ("アドレス", lambda i: i.get_absolute_url()),
+    (ADDRESS, lambda i: i.get_absolute_url()),
 ]
 
 INDICATOR_VALUE_COLUMNS: list[Column] = [
@@ -60,7 +60,7 @@ INDICATOR_VALUE_COLUMNS: list[Column] = [
     ("注記", lambda v: v.note),
     ("出典", lambda v: v.public_source.title if v.public_source else None),
     ("出典の箇所", lambda v: v.locator),
-    ("アドレス", lambda v: v.get_absolute_url()),
+    (ADDRESS, lambda v: v.get_absolute_url()),
 ]
 
 

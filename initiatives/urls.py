@@ -4,12 +4,10 @@ from . import views
 
 urlpatterns = [
     path("pillars/", views.pillar_list, name="pillar_list"),
-    path("pillars/<slug:slug>/", views.pillar_detail, name="pillar_detail"),
     path("reports/", views.report_list, name="report_list"),
     path("reports/<slug:slug>/", views.report_detail, name="report_detail"),
     path("initiatives/", views.initiative_list, name="initiative_list"),
     path("initiatives/images/<int:pk>/", views.initiative_image, name="initiative_image"),
-    path("initiatives/<slug:slug>/", views.initiative_detail, name="initiative_detail"),
     path("indicators/", views.indicator_list, name="indicator_list"),
     path("indicators/<slug:slug>/", views.indicator_detail, name="indicator_detail"),
 ]

@@ -1,18 +1,19 @@
 import mimetypes
 
-from django.db.models import Count, Prefetch
+from django.db.models import Count, OuterRef, Prefetch, Subquery
 from django.http import FileResponse, Http404
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 
 from portal.addresses import redirect_former_slug
 from portal.lists import ListForm, csv_response
+from portal.models import ChangeNote
 
 from .forms import IndicatorListForm, InitiativeListForm
 from .models import (
     Indicator,
     IndicatorValue,
     Initiative,
-    InitiativeFigure,
     InitiativeImage,
     Pillar,
     ResultsReport,
@@ -33,50 +34,9 @@ def pillar_list(request):
         Pillar.objects.published().with_initiative_count().select_related("plan__source")
     )
     if form.wants_csv:
-        return csv_response("pillars", PILLAR_COLUMNS, pillars)
-    return render(request, "initiatives/pillar_list.html", {"form": form, "pillars": pillars})
-
-
-def initiatives_for_lists():
-    """Public initiatives with all that a row of a list shows."""
-    return (
-        Initiative.objects.published()
-        .select_related("pillar", "report", "source")
-        .prefetch_related("departments", "places", "distinctions")
-        .annotate(figure_count=Count("figures"))
-    )
-
-
-@redirect_former_slug(Pillar)
-def pillar_detail(request, slug):
-    pillar = get_object_or_404(
-        Pillar.objects.published().select_related("plan__source"), slug=slug
-    )
-    form = ListForm(request.GET)
-    initiatives = form.filter(initiatives_for_lists().for_pillar(pillar))
-    if form.wants_csv:
-        return csv_response(f"pillar-{slug}", INITIATIVE_COLUMNS, initiatives)
-    figures = InitiativeFigure.objects.select_related("source")
+        return csv_response(request, "pillars", PILLAR_COLUMNS, pillars)
     return render(
-        request,
-        "initiatives/pillar_detail.html",
-        {
-            "pillar": pillar,
-            "form": form,
-            "page": form.paginate(initiatives.prefetch_related(Prefetch("figures", figures))),
-            "pillars": Pillar.objects.published().filter(plan=pillar.plan),
-            "indicators": Indicator.objects.published()
-            .filter(initiatives__in=Initiative.objects.published().for_pillar(pillar))
-            .distinct(),
-        },
-    )
-
-
-def reports_with_count():
-    return (
-        ResultsReport.objects.published()
-        .select_related("source")
-        .annotate(initiative_count=Initiative.objects.published().count_per("report"))
+        request, "initiatives/pillar_list.html", {"form": form, "page": form.paginate(pillars)}
     )
 
 
@@ -84,7 +44,7 @@ def report_list(request):
     form = ListForm(request.GET)
     reports = form.filter(reports_with_count())
     if form.wants_csv:
-        return csv_response("reports", REPORT_COLUMNS, reports)
+        return csv_response(request, "reports", REPORT_COLUMNS, reports)
     return render(
         request, "initiatives/report_list.html", {"form": form, "page": form.paginate(reports)}
     )
@@ -93,57 +53,32 @@ def report_list(request):
 @redirect_former_slug(ResultsReport)
 def report_detail(request, slug):
     report = get_object_or_404(reports_with_count(), slug=slug)
-    initiatives = initiatives_for_lists().filter(report=report)
+    form = ListForm(request.GET)
+    initiatives = form.filter(initiatives_as_rows().filter(report=report))
+    if form.wants_csv:
+        return csv_response(request, f"report-{slug}", INITIATIVE_COLUMNS, initiatives)
     return render(
         request,
         "initiatives/report_detail.html",
         {
             "report": report,
-            "initiatives": initiatives.order_by("pillar__position", "position", "slug"),
+            "form": form,
+            "trail": [("実績報告", reverse("report_list"))],
+            "initiatives": initiatives_as_cards()
+            .filter(report=report)
+            .order_by("pillar__plan", "pillar__position", "pillar__slug", "position", "slug"),
+            "notes": ChangeNote.objects.about(report),
         },
     )
 
 
 def initiative_list(request):
     form = InitiativeListForm(request.GET)
-    initiatives = form.filter(initiatives_for_lists())
     if form.wants_csv:
-        return csv_response("initiatives", INITIATIVE_COLUMNS, initiatives)
-    return render(
-        request,
-        "initiatives/initiative_list.html",
-        {"form": form, "page": form.paginate(initiatives)},
-    )
-
-
-@redirect_former_slug(Initiative)
-def initiative_detail(request, slug):
-    initiative = get_object_or_404(
-        Initiative.objects.published()
-        .select_related("pillar__plan", "report", "source")
-        .prefetch_related("departments", "places", "distinctions", "images", "links"),
-        slug=slug,
-    )
-    costs = initiative.costs.published().select_related("item__settlement__department")
-    siblings = list(
-        Initiative.objects.published()
-        .filter(pillar=initiative.pillar_id, report=initiative.report_id)
-        .values("slug", "title")
-    )
-    place = [sibling["slug"] for sibling in siblings].index(slug)
-    return render(
-        request,
-        "initiatives/initiative_detail.html",
-        {
-            "initiative": initiative,
-            "figures": initiative.figures.select_related("source", "part_of"),
-            "costs": [cost for cost in costs if cost.relation == "cost"],
-            "related": [cost for cost in costs if cost.relation == "editorial"],
-            "indicators": initiative.indicators.published(),
-            "before": siblings[place - 1] if place else None,
-            "after": siblings[place + 1] if place + 1 < len(siblings) else None,
-        },
-    )
+        initiatives = form.filter(initiatives_as_rows())
+        return csv_response(request, "initiatives", INITIATIVE_COLUMNS, initiatives)
+    page = form.paginate(form.filter(initiatives_as_cards()))
+    return render(request, "initiatives/initiative_list.html", {"form": form, "page": page})
 
 
 def initiative_image(request, pk):
@@ -166,11 +101,9 @@ def indicator_list(request):
     indicators = form.filter(Indicator.objects.published())
     values = IndicatorValue.objects.published().select_related("indicator", "source")
     if form.wants_csv:
-        rows = values.filter(indicator__in=indicators).order_by(
-            "indicator__position", "indicator__slug", "year"
-        )
-        return csv_response("indicators", INDICATOR_VALUE_COLUMNS, rows)
-    newest = Prefetch("values", values.order_by("-year"), to_attr="newest")
+        rows = values.filter(indicator__in=indicators).order_by(*form.value_order(), "year")
+        return csv_response(request, "indicators", INDICATOR_VALUE_COLUMNS, rows)
+    newest = Prefetch("values", newest_of_each_indicator(values), to_attr="newest")
     return render(
         request,
         "initiatives/indicator_list.html",
@@ -183,23 +116,57 @@ def indicator_detail(request, slug):
     indicator = get_object_or_404(
         Indicator.objects.published().select_related("department", "source"), slug=slug
     )
-    values = (
+    form = ListForm(request.GET)
+    values = form.filter(
         IndicatorValue.objects.published()
         .filter(indicator=indicator)
         .select_related("indicator", "source")
     )
-    form = ListForm(request.GET)
-    values = form.filter(values)
     if form.wants_csv:
-        return csv_response(f"indicator-{slug}", INDICATOR_VALUE_COLUMNS, values)
+        return csv_response(request, f"indicator-{slug}", INDICATOR_VALUE_COLUMNS, values)
     return render(
         request,
         "initiatives/indicator_detail.html",
         {
             "form": form,
+            "trail": [("指標", reverse("indicator_list"))],
             "indicator": indicator,
             "rows": make_year_rows(values),
             "bars": make_bars(values),
-            "initiatives": Initiative.objects.published().filter(indicators=indicator),
+            "initiatives": Initiative.objects.published()
+            .filter(indicators=indicator)
+            .select_related("pillar"),
+            "notes": ChangeNote.objects.about(indicator, *values),
         },
     )
+
+
+def reports_with_count():
+    return (
+        ResultsReport.objects.published()
+        .select_related("source")
+        .annotate(initiative_count=Initiative.objects.published().count_per("report"))
+    )
+
+
+def initiatives_as_cards():
+    """Public initiatives with what a card shows."""
+    return (
+        Initiative.objects.published().select_related("pillar").prefetch_related("distinctions")
+    )
+
+
+def initiatives_as_rows():
+    """Public initiatives with what a row of INITIATIVE_COLUMNS holds."""
+    return (
+        Initiative.objects.published()
+        .select_related("pillar", "report", "source")
+        .prefetch_related("departments", "places", "distinctions")
+        .annotate(figure_count=Count("figures", distinct=True))
+    )
+
+
+def newest_of_each_indicator(values):
+    """Keep of some values the newest one of each indicator."""
+    newer_first = values.filter(indicator=OuterRef("indicator")).order_by("-year")
+    return values.filter(pk=Subquery(newer_first.values("pk")[:1]))

@@ -70,7 +70,11 @@ def _is_json(response) -> bool:
 
 
 def _as_json(response):
-    answer = JsonResponse(problem(response.status_code), status=response.status_code)
+    answer = JsonResponse(
+        problem(response.status_code),
+        status=response.status_code,
+        json_dumps_params={"ensure_ascii": False},
+    )
     if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         answer["Allow"] = METHODS
     return answer

@@ -37,14 +37,28 @@ DEPARTMENT = "部局の識別子（/departments の slug）"
 TEXT = "含む言葉。空白で区切ると、すべてを含むもの。全角・半角、かな・カナ、大文字・小文字は同じとみなします。"
 
 
+def optional(description: str):
+    """Return the field of a parameter that need not be given; type it `… | None`."""
+    return Field(None, description=description, json_schema_extra=_leave_out_null)
+
+
+def _leave_out_null(schema: dict) -> None:
+    # "null" is nothing that one could write into a query string.
+    schema |= schema.pop("anyOf")[0]
+
+
 class Page(Schema):
     """The parameters of every list; a list of its own kind adds its filters."""
 
     limit: int = Field(100, ge=1, le=1000, description="何件までか（件）。100件、最大1000件")
     offset: int = Field(0, ge=0, le=MAX_OFFSET, description="何件目の次からか（件）")
 
-    def slice(self, queryset: QuerySet) -> QuerySet:
-        return queryset[self.offset : self.offset + self.limit]
+    def slice(self, records: QuerySet) -> QuerySet:
+        return records[self.offset : self.offset + self.limit]
+
+    def answer(self, records: QuerySet, make: Callable[[Any], Any]) -> dict:
+        """Return a list's answer; `make` turns a record into what stands for it."""
+        return {"items": [make(record) for record in self.slice(records)], "count": records.count()}
 
 
 class TextPage(Page):
@@ -123,10 +137,7 @@ def _what_is_wrong(name: str, values: list[str], known: list[str]) -> tuple[str,
 
 def describe_problems(error: ValidationError) -> list[dict[str, str]]:
     """Return what is wrong with each parameter: its name, a Japanese and an English sentence."""
-    return [
-        each if "message" in each else problem_of(*_translate(each))
-        for each in error.errors
-    ]
+    return [each if "message" in each else problem_of(*_translate(each)) for each in error.errors]
 
 
 def _translate(error: dict) -> tuple[str, str, str]:

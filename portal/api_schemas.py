@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Generic, TypeVar
 
 from django.http import HttpRequest
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from .models import Cited, Department, Figure, FigureKind
 
@@ -30,8 +30,14 @@ class Problem(BaseModel):
     errors: list[ParameterProblem] = Field([], description="パラメーターごとの問題（422のとき）")
 
 
+# What an operation for one record answers besides the record.
+PROBLEMS = {404: Problem, 422: Problem}
+
+
 class SourceOut(BaseModel):
-    document: str | None = Field(description="出典資料の識別子（/documents の slug）。登録がなければ null")
+    document: str | None = Field(
+        description="出典資料の識別子（/documents の slug）。登録がなければ null"
+    )
     title: str | None = Field(description="出典資料の題名")
     url: str | None = Field(description="出典資料のページのアドレス")
     locator: str = Field(description="資料の中の箇所（例：第2 1(4)、p.12）")
@@ -59,17 +65,21 @@ class FigureOut(FigureRef):
     value: int | float = Field(description="値。単位は unit。有効数字15桁まで正確な数")
     unit: str = Field(description="値の単位（例：千円、件、人）")
     amount_yen: int | None = Field(description="金額（円）。単位が金額でなければ null")
-    as_printed: str = Field(description="資料の表記。概数など、値と表記が違うときだけ（例：約1.9万人）")
+    as_printed: str = Field(
+        description="資料の表記。概数など、値と表記が違うときだけ（例：約1.9万人）"
+    )
     note: str = Field(description="注記")
-    part_of: FigureRef | None = Field(description="何の内訳か。同じ記録の中の実績値。内訳でなければ null")
+    part_of: FigureRef | None = Field(
+        description="何の内訳か。同じ記録の中の実績値。内訳でなければ null"
+    )
     source: SourceOut = Field(description="出典")
 
 
-def number_of(value: Decimal | None) -> int | float | None:
+def number_of(value: Decimal | int | None) -> int | float | None:
     """Return a number for JSON: an int where it is whole, else a float (exact to 15 digits)."""
     if value is None:
         return None
-    return int(value) if value == value.to_integral_value() else float(value)
+    return int(value) if value == int(value) else float(value)
 
 
 def url_of(request: HttpRequest, record) -> str:

@@ -8,7 +8,9 @@ class PortalConfig(AppConfig):
     def ready(self):
         from . import (
             health,  # noqa: F401  registers the system check
+            record_resources,
             searchable,
         )
 
         searchable.connect_signals()
+        record_resources.RecordResource.around_import = staticmethod(searchable.hold_indexing)

@@ -131,7 +131,7 @@ class RecordCell(Widget):
     """Another record by its natural key: a slug, or a place's code."""
 
     def __init__(self, model, resource_model):
-        super().__init__()
+        Widget.__init__(self)
         self.model = model
         self.is_own = model is resource_model  # a row may name another row of the same file
         self.key = "code" if model.__name__ == "Place" else "slug"
@@ -175,7 +175,8 @@ class PartOfCell(Widget):
     def clean(self, value, row=None, **kwargs):
         if not value.strip():
             return None
-        return self.resource.find_own(self.resource.owner_key(row) + split_key(value), value)
+        resource = self.resource
+        return resource.find_own(resource.whole_key(resource.key_of(row), value), value)
 
     def render(self, value, **kwargs):
         return join_key(value.key) if value else ""
@@ -227,13 +228,13 @@ def join_key(key: tuple[str, ...]) -> str:
 
 
 def split_key(text: str, length: int = 4) -> tuple[str, ...]:
-    """Return what `join_key` was given, each part without spaces around it.
+    r"""Return what `join_key` was given, each part without spaces around it.
 
-    Raises ValueError where there are not `length` parts.
+    Raises ValueError where there are not `length` parts, or a \ stands before nothing.
     """
     parts = re.findall(rf"((?:\\.|[^\\{SEPARATOR}])*){SEPARATOR}", text + SEPARATOR, re.DOTALL)
     key = tuple(re.sub(r"\\(.)", r"\1", part, flags=re.DOTALL).strip() for part in parts)
-    if len(key) != length:
+    if len(key) != length or sum(map(len, parts)) + length != len(text) + 1:
         raise ValueError(
             f"「{text}」は{PartOfCell.hint}の形ではありません。空の部分も「｜」で区切ってください。"
         )

@@ -1,8 +1,15 @@
 """What changed lately, ready to be listed with a link to each record."""
 
 from django.contrib.contenttypes.prefetch import GenericPrefetch
+from django.urls import reverse
 
-from budgets.models import Settlement, SettlementFigure, SettlementItem
+from budgets.models import (
+    InitiativeCost,
+    ProgramLineage,
+    Settlement,
+    SettlementFigure,
+    SettlementItem,
+)
 from initiatives.models import IndicatorValue, InitiativeFigure
 
 from .models import ChangeNote
@@ -18,10 +25,19 @@ def list_changes():
         SettlementItem.objects.select_related("settlement__department"),
         SettlementFigure.objects.select_related("item__settlement__department"),
         InitiativeFigure.objects.select_related("initiative"),
+        InitiativeCost.objects.select_related("initiative", "item"),
         IndicatorValue.objects.select_related("indicator"),
+        ProgramLineage.objects.select_related("program"),
     ]
     return (
         ChangeNote.objects.published()
         .select_related("content_type")
         .prefetch_related(GenericPrefetch("record", with_address))
     )
+
+
+def address_of(record) -> str:
+    """Return the record's page; the list of changes for a record that has none of its own."""
+    if hasattr(record, "get_absolute_url"):
+        return record.get_absolute_url()
+    return reverse("change_list")

@@ -8,13 +8,14 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib.syndication.views import Feed
 from django.db.models.functions import Coalesce, Greatest
-from django.urls import reverse, reverse_lazy
+from django.urls import reverse_lazy
 from django.utils.feedgenerator import Atom1Feed
+from django.utils.html import escape
 from django.utils.timezone import make_aware
 
 from initiatives.models import Initiative
 
-from .changes import list_changes
+from .changes import address_of, list_changes
 
 CHANGE_COUNT = 50
 INITIATIVE_COUNT = 50
@@ -60,7 +61,7 @@ class LatestFeed(Feed):
         return _printable(item[1].title)
 
     def item_description(self, item):
-        return _printable(item[1].text)
+        return escape(_printable(item[1].text))  # Django marks a summary as HTML
 
     def item_link(self, item):
         return item[1].url
@@ -78,7 +79,7 @@ def _change_entries():
             key=f"change/{note.pk}",
             title=f"{note.get_kind_display()}：{note.record}",
             text=note.text + values,
-            url=_address(note.record),
+            url=address_of(note.record),
             updated_at=make_aware(datetime.datetime.combine(note.noted_on, datetime.time.min)),
         )
 
@@ -95,13 +96,6 @@ def _initiative_entries():
             url=initiative.get_absolute_url(),
             updated_at=initiative.shown_since,
         )
-
-
-def _address(record) -> str:
-    """Return the record's page; the list of changes for a record that has none of its own."""
-    if hasattr(record, "get_absolute_url"):
-        return record.get_absolute_url()
-    return reverse("change_list")
 
 
 def _printable(text: str) -> str:

@@ -1,11 +1,12 @@
+from dataclasses import dataclass
+
 from django import forms
-from django.core.paginator import Paginator
 
 from initiatives.models import Pillar
 
-from .lists import FiscalYearChoice, ListForm, TextListForm
+from .lists import FiscalYearChoice, ListForm, TextListForm, list_choices
 from .models import ChangeKind, Department
-from .search import KINDS, Found
+from .search import KINDS, Hit, find
 
 
 class DepartmentListForm(TextListForm):
@@ -40,38 +41,72 @@ class ChangeListForm(ListForm):
         return queryset
 
 
+@dataclass(frozen=True)
+class FacetLink:
+    """A choice that narrows a search by one step more, or, where it is chosen, by one less."""
+
+    label: str
+    count: int
+    address: str
+    is_chosen: bool
+
+
 class SearchForm(ListForm):
     page_size = 20
 
     q = forms.CharField(label="ことば", required=False, max_length=100)
-    kind = forms.ChoiceField(
-        label="種類", required=False, choices=[("", "すべて"), *KINDS.items()]
-    )
+    kind = forms.ChoiceField(label="種類", required=False, choices=[("", "すべて"), *KINDS.items()])
     fiscal_year = FiscalYearChoice(label="年度", required=False)
-    department = forms.ModelChoiceField(
-        Department.objects.published(), to_field_name="slug", label="部局", required=False
-    )
-    pillar = forms.ModelChoiceField(
-        Pillar.objects.none(), to_field_name="slug", label="柱", required=False
-    )
+    department = forms.ChoiceField(label="部局", required=False)
+    pillar = forms.ChoiceField(label="柱", required=False)
 
     def __init__(self, data):
         super().__init__(data)
-        self.fields["pillar"].queryset = Pillar.objects.published()
+        self.fields["department"].choices = list_choices(Department.objects.published())
+        self.fields["pillar"].choices = list_choices(Pillar.objects.published())
+
+    def shown_fields(self):
+        return [self["q"]]
 
     def narrowing(self) -> dict:
         """Return the keyword arguments with which `find` and `count_facets` narrow."""
-        department, pillar = self.value("department"), self.value("pillar")
         return {
             "kinds": [kind] if (kind := self.value("kind")) else None,
             "fiscal_year": self.value("fiscal_year"),
-            "department": department.slug if department else None,
-            "pillar": pillar.slug if pillar else None,
+            "department": self.value("department"),
+            "pillar": self.value("pillar"),
         }
 
-    def offset(self) -> int:
-        return ((self.value("page") or 1) - 1) * self.page_size
+    def list_facets(self, facets: dict) -> list[tuple[str, list[FacetLink]]]:
+        """Return the name and the links of each facet that offers a choice, or has one made."""
+        chosen = {name: str(self.value(name) or "") for name in facets}
+        return [
+            (self.fields[name].label, [self._make_link(name, v, chosen[name]) for v in values])
+            for name, values in facets.items()
+            if len(values) > 1 or chosen[name]
+        ]
 
-    def paginate_found(self, found: Found):
-        """Return the page for its links and count; the rows are `found.results`."""
-        return Paginator(range(found.count), self.page_size).get_page(self.value("page") or 1)
+    def _make_link(self, name, facet_value, chosen) -> FacetLink:
+        is_chosen = facet_value.value == chosen
+        query = self.data.copy()
+        query.pop("page", None)
+        query[name] = "" if is_chosen else facet_value.value
+        return FacetLink(facet_value.label, facet_value.count, f"?{query.urlencode()}", is_chosen)
+
+
+class Hits:
+    """All hits of a search, for the paginator and the CSV file: a slice is one call of `find`."""
+
+    def __init__(self, query: str, narrowing: dict):
+        self.query = query
+        self.narrowing = narrowing
+
+    def count(self) -> int:
+        return find(self.query, **self.narrowing, limit=0).count
+
+    def __getitem__(self, part: slice) -> list[Hit]:
+        limit = part.stop - part.start
+        return find(self.query, **self.narrowing, offset=part.start, limit=limit).results
+
+    def __iter__(self):
+        return iter(self[0 : self.count()])

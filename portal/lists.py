@@ -4,21 +4,33 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django import forms
-from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.core.paginator import Page, Paginator
+from django.http import HttpRequest, HttpResponse
 
 from .fiscal_year import FiscalYearError, parse_fiscal_year
 from .search_index import filter_by_text, is_searchable
 from .spreadsheets import write_csv
 
 Column = tuple[str, Callable[[Any], Any]]
+ADDRESS = "アドレス"
 
 
-def csv_response(name: str, columns: list[Column], records: Iterable) -> HttpResponse:
-    """Return `name`.csv with a row a record: UTF-8 with BOM, as Excel opens it."""
-    header = [title for title, _ in columns]
-    rows = ([get(record) for _, get in columns] for record in records)
-    response = HttpResponse(write_csv(header, rows), content_type="text/csv; charset=utf-8")
+def csv_response(
+    request: HttpRequest, name: str, columns: list[Column], records: Iterable
+) -> HttpResponse:
+    """Return `name`.csv with a row a record: UTF-8 with BOM, as Excel opens it.
+
+    The column ADDRESS gives the path of a page; the file holds it with the host.
+    """
+    rows = (
+        [
+            request.build_absolute_uri(get(record)) if title == ADDRESS else get(record)
+            for title, get in columns
+        ]
+        for record in records
+    )
+    content = write_csv([title for title, _ in columns], rows)
+    response = HttpResponse(content, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response
 
@@ -35,6 +47,18 @@ class FiscalYearChoice(forms.CharField):
         except FiscalYearError as error:
             raise forms.ValidationError(str(error)) from error
 
+    def prepare_value(self, value):
+        """Return the western year, so that a list of years shows R2 as chosen too."""
+        try:
+            return parse_fiscal_year(value or "")
+        except FiscalYearError:
+            return value
+
+
+def list_choices(records: Iterable) -> list[tuple[str, str]]:
+    """Return the choices of a field that narrows by a record's slug."""
+    return [("", "すべて"), *((record.slug, str(record)) for record in records)]
+
 
 class ListForm(forms.Form):
     """The query string of a list page. What is broken in it narrows nothing, and is said.
@@ -44,31 +68,45 @@ class ListForm(forms.Form):
 
     page_size = 50
     sorts: dict[str, tuple[str, list]] = {}
+    # What is done about a broken parameter that narrows nothing anyway.
+    instead = {
+        "sort": "いつもの順に並べています。",
+        "page": "最初のページを表示しています。",
+        "format": "ページのまま表示しています。",
+    }
 
     sort = forms.ChoiceField(label="並び順", required=False)
-    page = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
+    page = forms.IntegerField(
+        label="ページ", required=False, min_value=1, widget=forms.HiddenInput
+    )
     format = forms.ChoiceField(
-        required=False, choices=[("html", "ページ"), ("csv", "CSV")], widget=forms.HiddenInput
+        label="形式",
+        required=False,
+        choices=[("html", "ページ"), ("csv", "CSV")],
+        widget=forms.HiddenInput,
     )
 
     def __init__(self, data):
         super().__init__(data)
+        self.is_beyond_last_page = False
         if self.sorts:
             self.fields["sort"].choices = [
                 (value, label) for value, (label, _) in self.sorts.items()
             ]
         else:
             del self.fields["sort"]
+        for field in self.fields.values():
+            field.error_messages["invalid_choice"] = "一覧にない値です。"
 
     def value(self, name: str):
         """Return the cleaned value; None where it is blank or broken."""
+        self.is_valid()
         return self.cleaned_data.get(name) or None
 
     def narrow(self, queryset):
         return queryset
 
     def filter(self, queryset):
-        self.is_valid()
         queryset = self.narrow(queryset)
         if sort := self.value("sort"):
             queryset = queryset.order_by(*self.sorts[sort][1])
@@ -80,21 +118,34 @@ class ListForm(forms.Form):
 
     @property
     def is_narrowed(self) -> bool:
-        return any(
-            self.value(name) for name in self.fields if name not in ("sort", "page", "format")
-        )
+        return any(self.value(name) for name in self.fields if name not in self.instead)
 
-    def paginate(self, queryset):
-        return Paginator(queryset, self.page_size).get_page(self.value("page") or 1)
+    def shown_fields(self) -> list:
+        """Return the fields to fill in, without those that offer nothing to choose."""
+        return [
+            field
+            for field in self.visible_fields()
+            if getattr(field.field.widget, "choices", None) != [("", "すべて")]
+        ]
+
+    def paginate(self, rows) -> Page:
+        """Return the page asked for, the last one where there are not so many."""
+        paginator = Paginator(rows, self.page_size)
+        number = self.value("page") or 1
+        self.is_beyond_last_page = number > paginator.num_pages
+        return paginator.get_page(number)
 
     def problems(self) -> list[str]:
         """Return a sentence for each parameter that was not understood."""
-        return [
+        problems = [
             f"「{self.fields[name].label or name}」の指定を読み取れなかったため、"
-            f"この条件では絞り込んでいません。（{error}）"
+            f"{self.instead.get(name, 'この条件では絞り込んでいません。')}（{error}）"
             for name, errors in self.errors.items()
             for error in errors
         ]
+        if self.is_beyond_last_page:
+            problems.append("指定のページはないため、最後のページを表示しています。")
+        return problems
 
 
 class TextListForm(ListForm):

@@ -14,8 +14,9 @@ from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from .amounts import UNIT_YEN, AmountError, amount_yen_of
+from .fiscal_year import FIRST_FISCAL_YEAR, LAST_YEAR
 from .publishing import Publication, PublicationQuerySet, Status  # noqa: F401
-from .search_text import Term, to_fts5, to_tsquery
+from .search_text import Term, list_phrases, to_fts5, to_tsquery
 
 validate_slug = RegexValidator(
     r"^[a-z0-9]+(-[a-z0-9]+)*\Z",
@@ -27,8 +28,8 @@ class FiscalYearField(models.PositiveSmallIntegerField):
     """A fiscal year as the western year in which it begins (2020 for 令和2年度)."""
 
     default_validators = [
-        MinValueValidator(1868, "年度は1868以上の西暦で書いてください。"),
-        MaxValueValidator(2200, "年度は2200以下の西暦で書いてください。"),
+        MinValueValidator(FIRST_FISCAL_YEAR, f"{FIRST_FISCAL_YEAR}以上の西暦で書いてください。"),
+        MaxValueValidator(LAST_YEAR, f"{LAST_YEAR}以下の西暦で書いてください。"),
     ]
 
 
@@ -277,6 +278,17 @@ class ChangeKind(models.TextChoices):
 
 
 class ChangeNoteQuerySet(models.QuerySet):
+    def about(self, *records):
+        """Keep the notes on these records; they are public where the records are."""
+        notes = Q(pk__in=[])
+        for model in {type(record) for record in records}:
+            notes |= Q(
+                content_type__app_label=model._meta.app_label,
+                content_type__model=model._meta.model_name,
+                object_id__in=[record.pk for record in records if type(record) is model],
+            )
+        return self.filter(notes)
+
     def published(self):
         """Keep the notes whose record the public may see now."""
         types = ContentType.objects.filter(pk__in=self.values("content_type")).order_by("pk")
@@ -434,23 +446,20 @@ class SearchEntryQuerySet(models.QuerySet):
         """Keep the entries that hold every term; none where there is no term."""
         if not terms:
             return self.none()
-        # The index of PostgreSQL knows which tokens a text holds, not where; a word of three and
-        # more characters is looked for in the few texts that hold all of its pairs.
-        words = [" ".join(term.tokens) for term in terms if len(term.tokens) > 1]
-        return self._holding(to_fts5(terms), to_tsquery(terms).replace("<->", "&"), words)
+        return self._holding(to_fts5(terms), to_tsquery(terms), list_phrases(terms))
 
     def sharing(self, tokens: list[str]):
         """Keep the entries that hold any of the two-character tokens."""
         fts5 = " OR ".join(f'"{token}"' for token in tokens)
         return self._holding(fts5, " | ".join(f"'{token}'" for token in tokens))
 
-    def _holding(self, fts5, tsquery, words=()):
+    def _holding(self, fts5, tsquery, phrases=()):
         if connections[self.db].vendor == "sqlite":
             rows = "SELECT rowid FROM portal_searchentry_fts WHERE portal_searchentry_fts MATCH %s"
             return self.filter(pk__in=RawSQL(rows, [fts5]))  # noqa: S611 - parameters alone
-        conditions = ["vector @@ %s::tsquery", *["strpos(tokens, %s) > 0" for _ in words]]
-        condition = RawSQL(  # noqa: S611
-            " AND ".join(conditions), [tsquery, *words], output_field=models.BooleanField()
+        conditions = ["vector @@ %s::tsquery", *["strpos(tokens, %s) > 0"] * len(phrases)]
+        condition = RawSQL(  # noqa: S611 - parameters alone
+            " AND ".join(conditions), [tsquery, *phrases], output_field=models.BooleanField()
         )
         return self.filter(condition)
 

@@ -8,9 +8,10 @@ The single character ends each run, so that no phrase reaches over a comma or a 
 The tokens are letters and decimal digits alone, hence neither query language can be injected
 into, and both parsers keep every such token whole:
 
-- SQLite: FTS5 with `TOKENIZER`;
-- PostgreSQL: `to_tsvector('simple', index_text(text))` and `to_tsquery('simple', to_tsquery(terms))`.
-  A tsvector keeps 16,383 positions, and 256 of one token; phrases further on are not found.
+- SQLite: FTS5 with `TOKENIZER` and `to_fts5`;
+- PostgreSQL: the tokens as they are in a tsvector, asked with `to_tsquery`, which finds the texts
+  that hold all pairs; and `list_phrases`, which must stand in `index_text(text)`. A tsvector keeps
+  too few positions for phrases of its own: 16,383, and 256 of one token.
 """
 
 import unicodedata
@@ -84,8 +85,15 @@ def to_fts5(terms: Iterable[Term]) -> str:
 
 
 def to_tsquery(terms: Iterable[Term]) -> str:
-    """Return a tsquery text, such as `('群馬' <-> '馬県') & '温泉'` or `'県':*`; "" for no terms."""
-    return " & ".join(_tsquery_of(term) for term in terms)
+    """Return a tsquery, such as `'群馬' & '馬県' & '温泉'` or `'県':*`; "" for no terms."""
+    return " & ".join(
+        f"'{token}'" + (":*" if term.is_prefix else "") for term in terms for token in term.tokens
+    )
+
+
+def list_phrases(terms: Iterable[Term]) -> list[str]:
+    """Return the tokens of each word of three and more characters, as `index_text` gives them."""
+    return [" ".join(term.tokens) for term in terms if len(term.tokens) > 1]
 
 
 def find_spans(text: str, terms: Iterable[Term]) -> list[tuple[int, int]]:
@@ -193,10 +201,3 @@ def _is_katakana(character: str) -> bool:
 def _make_term(word: str) -> Term:
     pairs = tuple(word[i : i + 2] for i in range(len(word) - 1))
     return Term(word, pairs or (word,), is_prefix=not pairs)
-
-
-def _tsquery_of(term: Term) -> str:
-    if term.is_prefix:
-        return f"'{term.tokens[0]}':*"
-    phrase = " <-> ".join(f"'{token}'" for token in term.tokens)
-    return f"({phrase})" if len(term.tokens) > 1 else phrase

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db.models import Field, Model, QuerySet
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 from django.urls import get_script_prefix
 
@@ -33,9 +33,10 @@ MAX_CHARACTERS = 100_000
 class Searchable:
     """How records of one model are found.
 
-    `get_texts` gives the texts of a record whose `related` paths are loaded; a change of anything
-    on these paths writes the entry anew. `facets` are the paths to what narrows a search: the
-    fiscal year, the slugs of departments and of the pillar.
+    `get_texts` gives the texts of a record. `joined` (single records) and `related` (many) are the
+    paths to what title, texts and address are made of: it is loaded with the record, and a change
+    of it writes the entry anew. `facets` are the paths to what narrows a search: the fiscal year,
+    the slugs of departments and of the pillar.
     """
 
     kind: SearchKind
@@ -43,6 +44,7 @@ class Searchable:
     get_texts: Callable[[Model], Iterable[str]]
     get_title: Callable[[Model], str] = str
     get_context: Callable[[Model], str] = lambda record: ""
+    joined: tuple[str, ...] = ()
     related: tuple[str, ...] = ()
     facets: dict[str, str] = field(default_factory=dict)
 
@@ -55,6 +57,12 @@ class Searchable:
             if value is not None:
                 records = records.filter(**{self.facets[facet]: value})
         return records
+
+    def load(self, pks: list[int]) -> QuerySet:
+        """Return the records with all that their entries are made of, one writer at a time."""
+        records = self.model.objects.filter(pk__in=pks).order_by("pk")
+        records = records.select_related(*self.joined or [None]).prefetch_related(*self.related)
+        return records.select_for_update(of=["self"], no_key=True)
 
     def make_entry(self, record) -> SearchEntry:
         title = self.get_title(record)
@@ -133,7 +141,8 @@ SEARCHABLES = {
             SearchKind.SETTLEMENT,
             Settlement,
             _list_settlement_texts,
-            related=("department", "priority_policies__efforts"),
+            joined=("department",),
+            related=("priority_policies__efforts",),
             facets={"fiscal_year": "fiscal_year", "department": "department__slug"},
         ),
         Searchable(
@@ -142,7 +151,8 @@ SEARCHABLES = {
             _list_item_texts,
             get_title=lambda item: item.name,
             get_context=lambda item: str(item.settlement),
-            related=("figures", "efforts__policy", "program__aliases", "settlement__department"),
+            joined=("settlement__department", "program"),
+            related=("figures", "efforts__policy", "program__aliases"),
             facets={
                 "fiscal_year": "settlement__fiscal_year",
                 "department": "settlement__department__slug",
@@ -200,17 +210,14 @@ def rebuild(kind: str, pks: Iterable[int] | None = None) -> int:
     """
     searchable = SEARCHABLES[kind]
     entries = SearchEntry.objects.filter(kind=kind)
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         if pks is None:
             entries.exclude(object_id__in=searchable.model.objects.order_by().values("pk")).delete()
             pks = searchable.model.objects.order_by().values_list("pk", flat=True)
         wanted, written = sorted(pks), 0
         for start in range(0, len(wanted), BATCH_SIZE):
             batch = wanted[start : start + BATCH_SIZE]
-            # The lock lets two writers of one record's parts index one after the other.
-            records = searchable.model.objects.filter(pk__in=batch).order_by("pk")
-            records = records.select_for_update(no_key=True).prefetch_related(*searchable.related)
-            found = [searchable.make_entry(record) for record in records]
+            found = [searchable.make_entry(record) for record in searchable.load(batch)]
             SearchEntry.objects.bulk_create(
                 found,
                 update_conflicts=True,
@@ -245,39 +252,63 @@ def hold_indexing():
         rebuild(kind, pks)
 
 
-def _walk(searchable: Searchable) -> Iterator[tuple[str, type[Model], type[Model] | None]]:
-    """Yield each step of `related`: path, model, and the table of a many-to-many relation."""
-    for related in searchable.related:
+def _walk(searchable: Searchable) -> Iterator[tuple[str, type[Model], Field]]:
+    """Yield each step to a related record: its path, the model it leads to, and its field."""
+    for related in searchable.joined + searchable.related:
         model, names = searchable.model, related.split("__")
         for depth, name in enumerate(names, 1):
             step = model._meta.get_field(name)
-            through = getattr(step, "through", None) or getattr(step.remote_field, "through", None)
             model = step.related_model
-            yield "__".join(names[:depth]), model, through
+            yield "__".join(names[:depth]), model, step
 
 
-def _list_affected(record: Model) -> set[tuple[str, int]]:
+# Model -> kind, path to it, and whether it is a part, which names its whole when it is made.
+_paths: dict[type[Model], set[tuple[str, str, bool]]] = defaultdict(set)
+
+
+def connect_signals():
+    """Make the index follow each save and delete of what it is made of."""
+    tables = set()
+    for kind, searchable in SEARCHABLES.items():
+        _paths[searchable.model].add((kind, "pk", True))
+        for path, model, step in _walk(searchable):
+            _paths[model].add((kind, path, step.one_to_many))
+            if step.many_to_many:
+                tables.add((step if step.auto_created else step.remote_field).through)
+    for model in _paths:
+        pre_save.connect(_before_change, sender=model)
+        post_save.connect(_after_change, sender=model)
+        pre_delete.connect(_before_change, sender=model)
+        post_delete.connect(_after_change, sender=model)
+    for table in tables:
+        m2m_changed.connect(_around_many_to_many, sender=table)
+
+
+def _list_affected(record: Model, is_new: bool = False) -> set[tuple[str, int]]:
     """Return kind and number of each searchable record whose text takes from this record."""
-    if record.pk is None:
-        return set()
     affected = set()
-    for searchable, path in _paths[type(record)]:
+    for kind, path, is_part in _paths[type(record)]:
+        if is_new and not is_part:
+            continue
         pks = [record.pk]
         if path != "pk":
-            pks = searchable.model.objects.filter(**{path: record.pk}).values_list("pk", flat=True)
-        affected |= {(searchable.kind, pk) for pk in pks}
+            records = SEARCHABLES[kind].model.objects.filter(**{path: record.pk})
+            pks = records.values_list("pk", flat=True)
+        affected |= {(kind, pk) for pk in pks}
     return affected
 
 
 def _before_change(instance, **kwargs):
     # A part that goes over from one record to another changes both.
-    instance._affected_before = _list_affected(instance)
+    if instance.pk is not None:
+        instance._affected_before = _list_affected(instance)
 
 
-def _after_change(instance, **kwargs):
+def _after_change(instance, created=False, raw=False, **kwargs):
     changed = defaultdict(set)
-    before = instance.__dict__.pop("_affected_before", set())
-    for kind, pk in before | _list_affected(instance):
+    # In a fixture, what refers to a record may stand before it.
+    affected = _list_affected(instance, is_new=created and not raw)
+    for kind, pk in affected | instance.__dict__.pop("_affected_before", set()):
         changed[kind].add(pk)
     held = _held.get()
     for kind, pks in changed.items():
@@ -290,23 +321,3 @@ def _after_change(instance, **kwargs):
 def _around_many_to_many(instance, action, **kwargs):
     change = _before_change if action.startswith("pre_") else _after_change
     change(instance)
-
-
-_paths: dict[type[Model], list[tuple[Searchable, str]]] = defaultdict(list)
-
-
-def connect_signals():
-    """Make the index follow each save and delete of what it is made of."""
-    tables = set()
-    for searchable in SEARCHABLES.values():
-        _paths[searchable.model].append((searchable, "pk"))
-        for path, model, through in _walk(searchable):
-            _paths[model].append((searchable, path))
-            tables |= {through} - {None}
-    for model in _paths:
-        pre_save.connect(_before_change, sender=model)
-        post_save.connect(_after_change, sender=model)
-        pre_delete.connect(_before_change, sender=model)
-        post_delete.connect(_after_change, sender=model)
-    for table in tables:
-        m2m_changed.connect(_around_many_to_many, sender=table)

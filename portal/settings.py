@@ -46,6 +46,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "portal.api_http.api_middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -87,7 +88,7 @@ match database.get("ENGINE"):
     case "django.db.backends.postgresql":
         pool_size = env.int("DATABASE_POOL_SIZE", default=8)
         # Seconds until a request learns that no connection is to be had.
-        pool = {"min_size": 1, "max_size": pool_size, "timeout": 10}
+        pool = {"min_size": 1, "max_size": pool_size, "timeout": 5}
         options = {"pool": pool} if pool_size else {}
         database["CONN_HEALTH_CHECKS"] = True
     case _:
@@ -162,4 +163,6 @@ LOGGING = {
     "disable_existing_loggers": False,
     "handlers": {"console": {"class": "logging.StreamHandler"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    # Scanners ask for foreign hosts all day; they get a 400 and no traceback in the log.
+    "loggers": {"django.security.DisallowedHost": {"handlers": [], "propagate": False}},
 }

@@ -25,6 +25,7 @@ LIST_PAGES = [
     "glossary",
     "open_data",
     "change_list",
+    "api_docs",
 ]
 
 

@@ -1,10 +1,13 @@
-"""The columns of the portal's own CSV files, and the list of all files there are."""
+"""The columns of the portal's own CSV files, the list of all files, and the glossary's rows."""
 
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.urls import reverse
 
-from .lists import Column
+from .changes import address_of
+from .lists import ADDRESS, Column
 
 DEPARTMENT_COLUMNS: list[Column] = [
     ("識別子", lambda d: d.slug),
@@ -15,7 +18,7 @@ DEPARTMENT_COLUMNS: list[Column] = [
     ("廃止年度（西暦）", lambda d: d.abolished_in),
     ("公開中の決算（件）", lambda d: d.settlement_count),
     ("公開中の取組（件）", lambda d: d.initiative_count),
-    ("アドレス", lambda d: d.get_absolute_url()),
+    (ADDRESS, lambda d: d.get_absolute_url()),
 ]
 
 DOCUMENT_COLUMNS: list[Column] = [
@@ -26,7 +29,7 @@ DOCUMENT_COLUMNS: list[Column] = [
     ("対象年度（西暦）", lambda d: d.fiscal_year),
     ("掲載先のアドレス", lambda d: d.url),
     ("注記", lambda d: d.note),
-    ("アドレス", lambda d: d.get_absolute_url()),
+    (ADDRESS, lambda d: d.get_absolute_url()),
 ]
 
 GLOSSARY_COLUMNS: list[Column] = [
@@ -34,24 +37,26 @@ GLOSSARY_COLUMNS: list[Column] = [
     ("読み", lambda t: t.reading),
     ("説明", lambda t: t.explanation),
     ("やさしい日本語の説明", lambda t: t.easy_explanation),
+    (ADDRESS, lambda t: t.get_absolute_url()),
 ]
 
 CHANGE_COLUMNS: list[Column] = [
     ("日付", lambda n: n.noted_on),
     ("種別", lambda n: n.get_kind_display()),
+    ("対象の種類", lambda n: n.content_type.name),
     ("対象", lambda n: str(n.record)),
     ("内容", lambda n: n.text),
     ("項目", lambda n: n.field),
     ("前", lambda n: n.old),
     ("後", lambda n: n.new),
-    ("アドレス", lambda n: n.record.get_absolute_url()),
+    (ADDRESS, lambda n: address_of(n.record)),
 ]
 
 SEARCH_COLUMNS: list[Column] = [
     ("種類", lambda hit: hit.kind_label),
     ("題名", lambda hit: hit.title),
     ("抜粋", lambda hit: hit.excerpt),
-    ("アドレス", lambda hit: hit.url),
+    (ADDRESS, lambda hit: hit.url),
 ]
 
 
@@ -82,3 +87,19 @@ def list_datasets() -> list[Dataset]:
         Dataset("用語", "用語", reverse("glossary"), ""),
         Dataset("更新・正誤", "更新または正誤", reverse("change_list"), ""),
     ]
+
+
+KANA_ROWS = "あいうえお かきくけこ さしすせそ たちつてと なにぬねの はひふへほ まみむめも やゆよ らりるれろ わをん"
+
+
+def group_by_kana(terms: Iterable) -> list[tuple[str, list]]:
+    """Return (row, terms) for each row of the syllabary that has terms: ("か", [決算, 県債 …]).
+
+    A reading that begins with no kana stands under "その他", at the end.
+    """
+    groups = {row[0]: [] for row in KANA_ROWS.split()} | {"その他": []}
+    for term in terms:
+        initial = unicodedata.normalize("NFKD", term.reading)[:1]
+        row = next((row[0] for row in KANA_ROWS.split() if initial and initial in row), "その他")
+        groups[row].append(term)
+    return [(row, found) for row, found in groups.items() if found]

@@ -6,6 +6,7 @@ from django.urls import include, path
 
 from . import views
 from .api import api
+from .api_docs import api_docs
 from .feeds import LatestFeed
 from .health import healthz
 from .sitemaps import SITEMAPS, robots
@@ -33,6 +34,7 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("", include("initiatives.urls")),
     path("", include("budgets.urls")),
+    path("api/v1/docs", api_docs, name="api_docs"),
     path("api/v1/", api.urls),
     path("admin/", admin.site.urls),
 ]

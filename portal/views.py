@@ -1,64 +1,93 @@
-from django.db.models import Prefetch
+from django.db.models import Exists, OuterRef, Subquery
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 
 from budgets.models import Program, Settlement, SettlementItem
-from initiatives.models import Indicator, IndicatorValue, Initiative, Pillar, ResultsReport
+from initiatives.models import (
+    Distinction,
+    Indicator,
+    IndicatorValue,
+    Initiative,
+    Pillar,
+    ResultsReport,
+)
+from initiatives.views import initiatives_as_cards, newest_of_each_indicator
 
 from .addresses import redirect_former_slug
 from .changes import list_changes
 from .citations import list_citations
-from .forms import ChangeListForm, DepartmentListForm, DocumentListForm, GlossaryForm, SearchForm
+from .forms import (
+    ChangeListForm,
+    DepartmentListForm,
+    DocumentListForm,
+    GlossaryForm,
+    Hits,
+    SearchForm,
+)
 from .lists import csv_response
-from .models import Department, GlossaryTerm, SourceDocument
-from .search import count_facets, find, suggest
+from .models import ChangeNote, Department, GlossaryTerm, SourceDocument
+from .search import count_facets, suggest
 from .tables import (
     CHANGE_COLUMNS,
     DEPARTMENT_COLUMNS,
     DOCUMENT_COLUMNS,
     GLOSSARY_COLUMNS,
     SEARCH_COLUMNS,
+    group_by_kana,
     list_datasets,
 )
 
 
 def home(request):
-    settlements = Settlement.objects.published().select_related("department").with_totals()
-    latest = settlements.order_by("-fiscal_year").first()
-    fiscal_year = latest.fiscal_year if latest else None
-    largest = (
+    settlements = list(settlements_of_latest_year()[:6])
+    fiscal_year = settlements[0].fiscal_year if settlements else None
+    return render(
+        request,
+        "portal/home.html",
+        {
+            "report": ResultsReport.objects.published().select_related("source").first(),
+            "pillars": Pillar.objects.published().with_initiative_count(),
+            "distinguished": initiatives_as_cards()
+            .filter(Exists(Distinction.objects.filter(initiative=OuterRef("pk"))))
+            .select_related("source")[:6],
+            "values": newest_stated_values()[:4],
+            "fiscal_year": fiscal_year,
+            "settlements": settlements,
+            "items": largest_items(fiscal_year)[:6] if fiscal_year else [],
+            "changes": list_changes()[:3],
+        },
+    )
+
+
+def settlements_of_latest_year():
+    """The settlements of the newest year that has any."""
+    settlements = Settlement.objects.published()
+    newest = settlements.order_by("-fiscal_year").values("fiscal_year")[:1]
+    return (
+        settlements.filter(fiscal_year=Subquery(newest))
+        .select_related("department", "source")
+        .with_totals()
+    )
+
+
+def newest_stated_values():
+    """The newest value that states a number, of each public indicator in their order."""
+    stated = IndicatorValue.objects.published().filter(actual__isnull=False)
+    return (
+        newest_of_each_indicator(stated)
+        .select_related("indicator", "source")
+        .order_by("indicator__position", "indicator__slug")
+    )
+
+
+def largest_items(fiscal_year):
+    """The items of a year that state an amount below no other one, the largest first."""
+    return (
         SettlementItem.objects.published()
         .in_fiscal_year(fiscal_year)
         .topmost_with_amount()
         .select_related("settlement__department", "source")
         .order_by("-amount_yen", "code_order")
-    )
-    return render(
-        request,
-        "portal/home.html",
-        {
-            "pillars": Pillar.objects.published().with_initiative_count(),
-            "report": ResultsReport.objects.published().select_related("source").first(),
-            "indicators": indicators_with_latest_value()[:4],
-            "fiscal_year": fiscal_year,
-            "settlements": settlements.in_fiscal_year(fiscal_year),
-            "largest": largest[:6],
-            "changes": list_changes()[:5],
-        },
-    )
-
-
-def indicators_with_latest_value():
-    """Indicators that have a public value; `stated` holds their values, newest first."""
-    stated = (
-        IndicatorValue.objects.published()
-        .filter(actual__isnull=False)
-        .select_related("source", "indicator")
-        .order_by("-year")
-    )
-    return (
-        Indicator.objects.published()
-        .filter(pk__in=stated.order_by().values("indicator"))
-        .prefetch_related(Prefetch("values", stated, to_attr="stated"))
     )
 
 
@@ -73,7 +102,7 @@ def department_list(request):
         )
     )
     if form.wants_csv:
-        return csv_response("departments", DEPARTMENT_COLUMNS, departments)
+        return csv_response(request, "departments", DEPARTMENT_COLUMNS, departments)
     return render(
         request,
         "portal/department_list.html",
@@ -89,18 +118,25 @@ def department_detail(request, slug):
         .prefetch_related("children", "successors", "predecessors"),
         slug=slug,
     )
+    trail = [("部局", reverse("department_list"))]
+    if department.parent:
+        trail.append((department.parent, department.parent.get_absolute_url()))
     return render(
         request,
         "portal/department_detail.html",
         {
             "department": department,
+            "trail": trail,
             "settlements": Settlement.objects.published()
             .for_department(department)
             .with_totals()
-            .select_related("department"),
-            "initiatives": Initiative.objects.published().for_department(department)[:50],
+            .select_related("department", "source"),
+            "initiatives": Initiative.objects.published()
+            .for_department(department)
+            .select_related("pillar")[:50],
             "indicators": Indicator.objects.published().filter(department=department),
             "programs": Program.objects.published().filter(department=department),
+            "notes": ChangeNote.objects.about(department),
         },
     )
 
@@ -109,7 +145,7 @@ def document_list(request):
     form = DocumentListForm(request.GET)
     documents = form.filter(SourceDocument.objects.published())
     if form.wants_csv:
-        return csv_response("documents", DOCUMENT_COLUMNS, documents)
+        return csv_response(request, "documents", DOCUMENT_COLUMNS, documents)
     return render(
         request, "portal/document_list.html", {"form": form, "page": form.paginate(documents)}
     )
@@ -121,7 +157,12 @@ def document_detail(request, slug):
     return render(
         request,
         "portal/document_detail.html",
-        {"document": document, "groups": list_citations(document)},
+        {
+            "document": document,
+            "trail": [("出典資料", reverse("document_list"))],
+            "groups": list_citations(document),
+            "notes": ChangeNote.objects.about(document),
+        },
     )
 
 
@@ -129,29 +170,30 @@ def glossary(request):
     form = GlossaryForm(request.GET)
     terms = form.filter(GlossaryTerm.objects.published())
     if form.wants_csv:
-        return csv_response("glossary", GLOSSARY_COLUMNS, terms)
-    return render(request, "portal/glossary.html", {"form": form, "terms": terms})
+        return csv_response(request, "glossary", GLOSSARY_COLUMNS, terms)
+    return render(
+        request,
+        "portal/glossary.html",
+        {"form": form, "count": len(terms), "groups": group_by_kana(terms)},
+    )
 
 
 def search(request):
     form = SearchForm(request.GET)
-    form.is_valid()
     query, narrowing = form.value("q") or "", form.narrowing()
+    hits = Hits(query, narrowing)
     if form.wants_csv:
-        found = find(query, **narrowing, limit=10_000)
-        return csv_response("search", SEARCH_COLUMNS, found.results)
-    offset = form.offset()
-    found = find(query, **narrowing, limit=form.page_size, offset=offset)
+        return csv_response(request, "search", SEARCH_COLUMNS, hits)
+    page = form.paginate(hits)
     return render(
         request,
         "portal/search.html",
         {
             "form": form,
             "site_query": query,
-            "found": found,
-            "page": form.paginate_found(found),
-            "facets": count_facets(query, **narrowing) if found.count else {},
-            "suggestions": suggest(query) if query and not found.count else [],
+            "page": page,
+            "facets": form.list_facets(count_facets(query, **narrowing)) if query else [],
+            "suggestions": suggest(query) if query and not page.object_list else [],
         },
     )
 
@@ -164,7 +206,5 @@ def change_list(request):
     form = ChangeListForm(request.GET)
     notes = form.filter(list_changes())
     if form.wants_csv:
-        return csv_response("changes", CHANGE_COLUMNS, notes)
+        return csv_response(request, "changes", CHANGE_COLUMNS, notes)
     return render(request, "portal/change_list.html", {"form": form, "page": form.paginate(notes)})
-
-

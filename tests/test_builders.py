@@ -25,7 +25,11 @@ def test_a_builder_makes_a_valid_record_as_often_as_asked(build):
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "build",
-    [build for build in BUILDERS if build.__name__ not in {"make_program", "make_lineage", "make_place"}],
+    [
+        build
+        for build in BUILDERS
+        if build.__name__ not in {"make_program", "make_lineage", "make_place"}
+    ],
     ids=lambda build: build.__name__,
 )
 def test_what_a_builder_makes_is_public(build):

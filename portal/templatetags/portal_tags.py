@@ -4,7 +4,12 @@ from django import template
 from django.utils import timezone
 
 from portal.amounts import format_mixed, format_thousand_yen, format_yen
-from portal.fiscal_year import format_date, format_fiscal_year, format_fiscal_year_both
+from portal.fiscal_year import (
+    FiscalYearError,
+    format_date,
+    format_fiscal_year,
+    format_fiscal_year_both,
+)
 from portal.markdown import render_markdown
 
 register = template.Library()
@@ -19,10 +24,16 @@ register.filter("fiscal_year_both", format_fiscal_year_both)
 
 @register.filter
 def era_date(value) -> str:
-    """Write a date, or a moment in Japan's time, in the era's years: 令和6年8月2日."""
+    """Write a date, or a moment in Japan's time, in the era's years: 令和6年8月2日.
+
+    A day that no era can name is written in western years.
+    """
     if hasattr(value, "hour"):
         value = timezone.localtime(value).date()
-    return format_date(value)
+    try:
+        return format_date(value)
+    except FiscalYearError:
+        return f"{value.year}年{value.month}月{value.day}日"
 
 
 @register.filter
@@ -30,3 +41,18 @@ def number(value) -> str:
     """Write a number with commas and without trailing zeros: 1234.5000 -> 1,234.5."""
     text = f"{Decimal(value):,f}"
     return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "▲")
+
+
+@register.filter
+def printed(figure) -> str:
+    """Write a figure as its paper does: 約1.9万人, 4,016千円."""
+    return figure.as_printed or f"{number(figure.value)}{figure.unit}"
+
+
+@register.filter
+def reading(figure) -> str:
+    """Write a figure's money in 億 and 万; "" where that says no more than the paper does."""
+    if figure.amount_yen is None:
+        return ""
+    text = format_mixed(figure.amount_yen)
+    return "" if text in printed(figure) else text

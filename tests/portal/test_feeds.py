@@ -1,4 +1,5 @@
 import datetime
+import html
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -10,7 +11,7 @@ from tests.builders import (
     make_document,
     make_initiative,
     make_item,
-    make_plan,
+    make_policy,
     make_settlement,
 )
 
@@ -52,6 +53,14 @@ def test_an_initiative_is_an_entry_with_its_summary_and_absolute_address(read_fe
     assert entry["updated"][:10] == timezone.localdate().isoformat()
 
 
+def test_a_sign_in_a_text_is_a_sign_and_no_markup(read_feed):
+    make_initiative(title="A<B&C", summary="<script>1 < 2 & 3")
+    (entry,) = read_feed()
+    assert entry["title"] == "A<B&C"
+    assert html.unescape(entry["summary"]) == "<script>1 < 2 & 3"
+    assert "<" not in entry["summary"]
+
+
 def test_a_correction_shows_what_stood_there_and_what_stands_there_now(read_feed):
     item = make_item(name="架空の広報", code="1")
     make_change_note(
@@ -76,7 +85,7 @@ def test_a_value_that_was_blank_is_called_blank(read_feed):
 
 
 def test_a_note_on_a_record_without_a_page_leads_to_the_list_of_changes(read_feed):
-    make_change_note(make_plan())
+    make_change_note(make_policy())
     assert read_feed()[0]["link"] == "http://testserver/changes/"
 
 

@@ -15,6 +15,7 @@ from portal.search_text import (
     Term,
     find_spans,
     index_text,
+    list_phrases,
     make_excerpt,
     normalise,
     parse_query,
@@ -71,11 +72,12 @@ def find(request):
         return rows.fetchone() is not None
 
     def find_in_postgresql(text, query):
+        terms, tokens = parse_query(query), index_text(text)
         row = connection.execute(
-            "SELECT to_tsvector('simple', %s) @@ to_tsquery('simple', %s)",
-            (index_text(text), to_tsquery(parse_query(query))),
+            "SELECT array_to_tsvector(string_to_array(%s, ' ')) @@ %s::tsquery",
+            (tokens, to_tsquery(terms)),
         ).fetchone()
-        return row[0]
+        return row[0] and all(phrase in tokens for phrase in list_phrases(terms))
 
     return {"sqlite": find_in_sqlite, "postgresql": find_in_postgresql}[request.param]
 
@@ -189,7 +191,8 @@ def test_a_query_without_letters_has_no_terms(query):
 def test_the_two_query_languages():
     terms = parse_query("群馬県 温泉 県")
     assert to_fts5(terms) == '"群馬 馬県" AND "温泉" AND "県"*'
-    assert to_tsquery(terms) == "('群馬' <-> '馬県') & '温泉' & '県':*"
+    assert to_tsquery(terms) == "'群馬' & '馬県' & '温泉' & '県':*"
+    assert list_phrases(terms) == ["群馬 馬県"]
 
 
 @given(ANYTHING)

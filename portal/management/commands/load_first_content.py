@@ -1,11 +1,12 @@
 from django.apps import apps
 from django.conf import settings
-from django.core.management import BaseCommand, call_command, get_commands
+from django.core.management import BaseCommand, call_command
 from django.db import transaction
 
 from budgets.models import Settlement
 from initiatives.models import ResultsReport
 from portal.models import ChangeKind, ChangeNote, Department
+from portal.searchable import hold_indexing
 
 REASON = "最初の公開"
 
@@ -19,12 +20,11 @@ class Command(BaseCommand):
             self.stdout.write("すでに内容があるので、何も変えませんでした。")
             return
         fixtures = sorted((settings.BASE_DIR / "fixtures").glob("*.json"))
-        call_command("loaddata", *fixtures, verbosity=0)
-        save_first_versions()
+        with hold_indexing():
+            call_command("loaddata", *fixtures, verbosity=0)
+            save_first_versions()
         for record in [*Settlement.objects.all(), *ResultsReport.objects.all()]:
             ChangeNote.objects.create(record=record, kind=ChangeKind.UPDATE, text=REASON)
-        if "rebuild_search_index" in get_commands():
-            call_command("rebuild_search_index", verbosity=0)
         self.stdout.write("最初の内容を入れました。")
 
 

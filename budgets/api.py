@@ -1,0 +1,265 @@
+"""Settlements, their items and the results of the checks in the API."""
+
+from collections import defaultdict
+from functools import partial
+from typing import Annotated, Literal
+
+from django.db.models import F, Prefetch
+from django.shortcuts import get_object_or_404
+from ninja import Query, Router
+from pydantic import Field
+
+from portal.addresses import redirect_former_slug
+from portal.api_parameters import (
+    DEPARTMENT,
+    FISCAL_YEAR,
+    MAX_INTEGER,
+    FiscalYear,
+    Page,
+    TextPage,
+    optional,
+    require_slugs,
+)
+from portal.api_schemas import PROBLEMS, Listing, Problem, department_ref, url_of
+from portal.models import Department
+from portal.search_index import filter_by_text
+
+from .api_schemas import (
+    FlatCheckOut,
+    FlatItemOut,
+    NestedItemOut,
+    OneItemOut,
+    SettlementDetailOut,
+    SettlementOut,
+    check_fields,
+    flat_fields,
+    initiative_ref,
+    item_fields,
+    policy_out,
+    settlement_fields,
+)
+from .checks import CheckStatus, check_breakdowns, check_item, check_settlement
+from .facts import load_attributions, load_breakdowns, load_item_facts
+from .item_codes import MAX_LEVEL, parent_code
+from .models import (
+    FundingSource,
+    InitiativeCost,
+    PriorityEffort,
+    PriorityPolicy,
+    Settlement,
+    SettlementFigure,
+    SettlementItem,
+)
+
+router = Router(tags=["決算"])
+
+PLACE = ["settlement__department__position", "settlement__department__slug", "code_order"]
+ORDERS = {
+    "-fiscal_year": ["-settlement__fiscal_year", *PLACE],
+    "fiscal_year": ["settlement__fiscal_year", *PLACE],
+    "code": ["code_order", "-settlement__fiscal_year", *PLACE],
+    "-code": ["-code_order", "-settlement__fiscal_year", *PLACE],
+    "name": ["name", "-settlement__fiscal_year", *PLACE],
+    "-name": ["-name", "-settlement__fiscal_year", *PLACE],
+    "amount_yen": [F("amount_yen").asc(nulls_last=True), *PLACE, "pk"],
+    "-amount_yen": [F("amount_yen").desc(nulls_last=True), *PLACE, "pk"],
+}
+AmountYen = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+Level = Annotated[int, Field(ge=1, le=MAX_LEVEL)]
+
+
+class SettlementPage(Page):
+    fiscal_year: FiscalYear | None = optional(FISCAL_YEAR)
+    department: str | None = optional(DEPARTMENT)
+
+    def narrow(self, settlements):
+        if self.fiscal_year is not None:
+            settlements = settlements.in_fiscal_year(self.fiscal_year)
+        if self.department is not None:
+            settlements = settlements.filter(department__slug=self.department)
+        return settlements
+
+
+class CheckPage(SettlementPage):
+    status: CheckStatus | None = optional("結果がこの状態のものだけ")
+
+
+class ItemPage(TextPage):
+    fiscal_year: FiscalYear | None = optional(FISCAL_YEAR)
+    department: str | None = optional(DEPARTMENT)
+    min_amount_yen: AmountYen | None = optional("決算額がこれ以上（円）。記載のない項目は除く")
+    max_amount_yen: AmountYen | None = optional("決算額がこれ以下（円）。記載のない項目は除く")
+    level: Level | None = optional("段。最も上の項目が1")
+    order: Literal[*ORDERS] = Field(
+        "-fiscal_year",
+        description=(
+            "並び順。- で逆順。項目番号は数の順、決算額の記載がない項目はどちらの順でも最後"
+        ),
+    )
+
+    def narrow(self, items):
+        if self.fiscal_year is not None:
+            items = items.in_fiscal_year(self.fiscal_year)
+        if self.department is not None:
+            items = items.filter(settlement__department__slug=self.department)
+        if self.min_amount_yen is not None:
+            items = items.filter(amount_yen__gte=self.min_amount_yen)
+        if self.max_amount_yen is not None:
+            items = items.filter(amount_yen__lte=self.max_amount_yen)
+        if self.level is not None:
+            items = items.at_level(self.level)
+        return filter_by_text(items, "settlement_item", self.q).order_by(*ORDERS[self.order])
+
+
+def settlements():
+    return Settlement.objects.published().select_related("department", "source").with_totals()
+
+
+def items():
+    figures = SettlementFigure.objects.published().select_related("source", "part_of")
+    funding = FundingSource.objects.published().select_related("source")
+    return (
+        SettlementItem.objects.published()
+        .select_related("settlement__department", "program", "source")
+        .prefetch_related(Prefetch("figures", figures), Prefetch("funding_sources", funding))
+    )
+
+
+@router.get(
+    "settlements", response={200: Listing[SettlementOut], 422: Problem}, summary="決算の一覧"
+)
+def list_settlements(request, page: Query[SettlementPage]):
+    """部局ごと・年度ごとの決算を、新しい年度から返します。"""
+    answer = page.answer(page.narrow(settlements()), partial(settlement_fields, request))
+    return checked(answer, page)
+
+
+@router.get(
+    "settlements/{fiscal_year}/{slug:department}",
+    response={200: SettlementDetailOut, **PROBLEMS},
+    summary="決算",
+)
+@redirect_former_slug(Department, "department")
+def get_settlement(request, fiscal_year: FiscalYear, department: str):
+    """決算を1つ、重点施策と、決算項目の木とともに返します。"""
+    settlement = get_object_or_404(
+        settlements(), fiscal_year=fiscal_year, department__slug=department
+    )
+    efforts = PriorityEffort.objects.published().select_related("item")
+    policies = PriorityPolicy.objects.published().filter(settlement=settlement)
+    return SettlementDetailOut(
+        **settlement_fields(request, settlement),
+        introduction=settlement.introduction,
+        priority_policies=[
+            policy_out(policy) for policy in policies.prefetch_related(Prefetch("efforts", efforts))
+        ],
+        items=nested_items(request, settlement),
+    )
+
+
+def nested_items(request, settlement) -> list[NestedItemOut]:
+    """Return the topmost items with all below them; one whose parent is missing is topmost."""
+    facts = load_item_facts([settlement])[settlement.pk]
+    breakdowns, checks = check_breakdowns(facts), defaultdict(list)
+    for result in check_settlement(facts):
+        checks[result.code].append(check_fields(result))
+    topmost, by_code = [], {}
+    for item in items().filter(settlement=settlement).order_by("code_order"):
+        nested = by_code[item.code] = NestedItemOut(
+            **item_fields(request, item, breakdowns[item.code]),
+            checks=checks[item.code],
+            children=[],
+        )
+        parent = by_code.get(parent_code(item.code))
+        (parent.children if parent else topmost).append(nested)
+    return topmost
+
+
+@router.get(
+    "settlements/{fiscal_year}/{slug:department}/items/{code}",
+    response={200: OneItemOut, **PROBLEMS},
+    summary="決算項目",
+)
+@redirect_former_slug(Department, "department")
+def get_item(request, fiscal_year: FiscalYear, department: str, code: str):
+    """決算項目を1つ、突合の結果とともに返します。"""
+    item = get_object_or_404(
+        items(),
+        settlement__fiscal_year=fiscal_year,
+        settlement__department__slug=department,
+        code=code,
+    )
+    facts = load_item_facts([item.settlement_id])[item.settlement_id]
+    costs = InitiativeCost.objects.published().filter(item=item).select_related("initiative")
+    attributed = load_attributions(costs)
+    return OneItemOut(
+        **item_fields(request, item, check_breakdowns(facts)[code]),
+        **flat_fields(item.settlement),
+        checks=[check_fields(result) for result in check_item(facts, code)],
+        initiatives=[initiative_ref(request, cost, attributed) for cost in costs],
+    )
+
+
+@router.get(
+    "settlement-items", response={200: Listing[FlatItemOut], 422: Problem}, summary="決算項目の一覧"
+)
+def list_items(request, page: Query[ItemPage]):
+    """すべての決算の項目を、部局と年度をまたいで返します。"""
+    found = page.narrow(items())
+    on_page = list(page.slice(found))
+    breakdowns = load_breakdowns(on_page)
+    answer = {
+        "items": [
+            FlatItemOut(
+                **item_fields(request, item, breakdowns[item.pk]), **flat_fields(item.settlement)
+            )
+            for item in on_page
+        ],
+        "count": found.count(),
+    }
+    return checked(answer, page)
+
+
+@router.get("checks", response={200: Listing[FlatCheckOut], 422: Problem}, summary="突合の一覧")
+def list_checks(request, page: Query[CheckPage]):
+    """決算の数どうしを突き合わせた結果を返します。比べるものがない突合は出ません。"""
+    asked = page.narrow(Settlement.objects.published().select_related("department"))
+    facts = load_item_facts(asked)
+    results = [
+        (settlement, result)
+        for settlement in asked
+        for result in check_settlement(facts[settlement.pk])
+        if page.status in (None, result.status)
+    ]
+    on_page = results[page.offset : page.offset + page.limit]
+    answer = {"items": flat_checks(request, on_page), "count": len(results)}
+    return checked(answer, page)
+
+
+def flat_checks(request, results) -> list[FlatCheckOut]:
+    found = SettlementItem.objects.published().filter(
+        settlement__in={settlement.pk for settlement, _ in results},
+        code__in={result.code for _, result in results},
+    )
+    by_code = {(item.settlement_id, item.code): item for item in found}
+    answers = []
+    for settlement, result in results:
+        item = by_code[settlement.pk, result.code]
+        item.settlement = settlement
+        answers.append(
+            FlatCheckOut(
+                **check_fields(result),
+                fiscal_year=settlement.fiscal_year,
+                department=department_ref(settlement.department),
+                name=item.name,
+                url=url_of(request, item),
+            )
+        )
+    return answers
+
+
+def checked(answer: dict, page: SettlementPage | ItemPage) -> dict:
+    """Return the answer; raise ParameterError where it is empty for an unknown department."""
+    if not answer["count"]:
+        require_slugs({"department": (page.department, Department.objects)})
+    return answer

@@ -1,0 +1,163 @@
+"""All figures in the API, those of initiatives and those of settlements, in one list."""
+
+import unicodedata
+from typing import Literal
+
+from django.db.models import CharField, F, Q, Value
+from django.db.models.functions import Coalesce, Concat
+from django.http import HttpRequest
+from ninja import Query, Router
+from pydantic import BaseModel, Field
+
+from initiatives.models import InitiativeFigure
+from portal.api_parameters import (
+    DEPARTMENT,
+    FISCAL_YEAR,
+    MAX_TEXT,
+    FiscalYear,
+    Page,
+    optional,
+    require_slugs,
+)
+from portal.api_schemas import FigureOut, Listing, Problem, figure_fields, url_of
+from portal.models import Department, Figure, FigureKind
+
+from .models import SettlementFigure
+
+router = Router(tags=["実績値"])
+
+MAX_WORDS = 5
+TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
+TO_HIRAGANA = {katakana: hiragana for hiragana, katakana in TO_KATAKANA.items()}
+
+
+class RecordRef(BaseModel):
+    kind: Literal["initiative", "settlement_item"] = Field(
+        description="initiative：取組、settlement_item：決算項目"
+    )
+    title: str = Field(description="取組の題名、または決算項目の名称")
+    url: str = Field(description="記録のページのアドレス")
+
+
+class FlatFigureOut(FigureOut):
+    fiscal_year: int | None = Field(
+        description="記録の年度（4月に始まる年度の西暦）。取組の資料に年度の記載がなければ null"
+    )
+    record: RecordRef = Field(description="実績値の属する記録")
+
+
+class FigurePage(Page):
+    fiscal_year: FiscalYear | None = optional(FISCAL_YEAR)
+    department: str | None = optional(DEPARTMENT)
+    kind: FigureKind | None = optional("実績値の種類")
+    q: str = Field(
+        "",
+        max_length=MAX_TEXT,
+        description=(
+            "実績値の区分・項目・測るもの・時期・注記、または記録の題名に含む言葉。"
+            f"空白で区切ると、すべてを含むもの（{MAX_WORDS}語まで）"
+        ),
+    )
+
+    def narrow(self, figures, fiscal_year: str, department: str, title: str):
+        if self.fiscal_year is not None:
+            figures = figures.filter(**{fiscal_year: self.fiscal_year})
+        if self.department is not None:
+            figures = figures.filter(**{department: self.department})
+        if self.kind is not None:
+            figures = figures.filter(kind=self.kind)
+        for word in self.q.split()[:MAX_WORDS]:
+            figures = figures.filter(_holding(word, title))
+        return figures.order_by()
+
+
+def _holding(word: str, title: str) -> Q:
+    """Return the condition that a figure's own text or its record's title holds a word."""
+    usual = unicodedata.normalize("NFKC", word)
+    spellings = {word, usual, usual.translate(TO_KATAKANA), usual.translate(TO_HIRAGANA)}
+    condition = Q()
+    for field in ("group", "label", "measure", "period", "note", title):
+        for spelling in spellings:
+            condition |= Q(**{f"{field}__icontains": spelling})
+    return condition
+
+
+def figure_rows(page: FigurePage):
+    """Return (record kind, primary key) of all figures asked for, in a stable order.
+
+    Settlements' figures come by department and code, those of initiatives by slug, each newest
+    year first.
+    """
+    of_items = page.narrow(
+        SettlementFigure.objects.published(),
+        "item__settlement__fiscal_year",
+        "item__settlement__department__slug",
+        "item__name",
+    ).annotate(
+        record=Value("settlement_item", CharField()),
+        year=F("item__settlement__fiscal_year"),
+        place=Concat(
+            "item__settlement__department__slug",
+            Value(" "),
+            "item__code_order",
+            output_field=CharField(),
+        ),
+    )
+    of_initiatives = page.narrow(
+        InitiativeFigure.objects.published(),
+        "initiative__fiscal_year",
+        "initiative__departments__slug",
+        "initiative__title",
+    ).annotate(
+        record=Value("initiative", CharField()),
+        year=Coalesce("initiative__fiscal_year", 0),
+        place=F("initiative__slug"),
+    )
+    columns = ("record", "year", "place", "position", "pk")
+    return (
+        of_items.values_list(*columns)
+        .union(of_initiatives.values_list(*columns), all=True)
+        .order_by("-record", "-year", "place", "position", "pk")
+    )
+
+
+def load_figures(rows) -> list[Figure]:
+    """Return the figures of some rows with their records, in order, in two queries."""
+    pks = {kind: [row[-1] for row in rows if row[0] == kind] for kind in {row[0] for row in rows}}
+    of_items = (
+        SettlementFigure.objects.published()
+        .select_related("source", "part_of", "item__settlement__department")
+        .in_bulk(pks.get("settlement_item", []))
+    )
+    of_initiatives = (
+        InitiativeFigure.objects.published()
+        .select_related("source", "part_of", "initiative")
+        .in_bulk(pks.get("initiative", []))
+    )
+    loaded = {"settlement_item": of_items, "initiative": of_initiatives}
+    return [loaded[row[0]][row[-1]] for row in rows]
+
+
+def figure_out(request: HttpRequest, figure: Figure) -> FlatFigureOut:
+    if isinstance(figure, SettlementFigure):
+        owner, record, title = "item", figure.item, figure.item.name
+        kind, fiscal_year = "settlement_item", record.settlement.fiscal_year
+    else:
+        owner, record, title = "initiative", figure.initiative, figure.initiative.title
+        kind, fiscal_year = "initiative", record.fiscal_year
+    return FlatFigureOut(
+        **figure_fields(request, figure, owner),
+        fiscal_year=fiscal_year,
+        record=RecordRef(kind=kind, title=title, url=url_of(request, record)),
+    )
+
+
+@router.get("figures", response={200: Listing[FlatFigureOut], 422: Problem}, summary="実績値の一覧")
+def list_figures(request, page: Query[FigurePage]):
+    """取組と決算項目の実績値を、記録とともに1行ずつ返します。"""
+    rows = figure_rows(page)
+    count = rows.count()
+    if not count:
+        require_slugs({"department": (page.department, Department.objects)})
+    figures = load_figures(list(page.slice(rows)))
+    return {"items": [figure_out(request, figure) for figure in figures], "count": count}

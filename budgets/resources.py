@@ -1,0 +1,85 @@
+from portal.record_resources import CITED, FIGURE, PUBLICATION, FigureResource, RecordResource
+
+from .item_codes import parent_code
+from .models import Program, Settlement, SettlementFigure, SettlementItem
+
+
+class SettlementResource(RecordResource):
+    owner = "department"
+
+    class Meta:
+        model = Settlement
+        import_id_fields = ["department__slug", "fiscal_year"]
+        fields = [
+            "fiscal_year",
+            "department__slug",
+            "heading",
+            "introduction",
+            "stage",
+            *CITED,
+            *PUBLICATION,
+        ]
+
+
+class SettlementItemResource(RecordResource):
+    """Items of settlements. The parent of an item follows from its code."""
+
+    owner = updates = "settlement"
+
+    class Meta:
+        model = SettlementItem
+        import_id_fields = ["settlement__fiscal_year", "settlement__department__slug", "code"]
+        fields = [
+            "settlement__fiscal_year",
+            "settlement__department__slug",
+            "code",
+            "name",
+            "amount_yen",
+            "initial_budget_yen",
+            "supplementary_yen",
+            "carried_in_yen",
+            "budget_yen",
+            "carried_over_yen",
+            "unused_yen",
+            "program",
+            "body",
+            *CITED,
+        ]
+
+    def list_wholes(self, key, row):
+        above = parent_code(key[-1])
+        return [(*key[:-1], above)] if above else []
+
+    def complete(self, instance, row, errors):
+        if errors or instance.pk:
+            return
+        for above in self.list_wholes(self.key_of(row), row):
+            try:
+                instance.parent = self.find_own(above, above[-1])
+            except ValueError as error:
+                errors["code"] = f"上位の項目が要ります。{error}"
+
+
+class SettlementFigureResource(FigureResource):
+    owner = "item"
+    updates = "item__settlement"
+
+    class Meta:
+        model = SettlementFigure
+        import_id_fields = [
+            "item__settlement__fiscal_year",
+            "item__settlement__department__slug",
+            "item__code",
+            "group",
+            "label",
+            "measure",
+            "period",
+        ]
+        fields = [*import_id_fields[:3], *FIGURE]
+
+
+class ProgramResource(RecordResource):
+    class Meta:
+        model = Program
+        import_id_fields = ["slug"]
+        fields = ["slug", "name", "description", "department"]

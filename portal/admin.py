@@ -1,0 +1,244 @@
+from django import forms
+from django.apps import apps
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
+from django.contrib.contenttypes.prefetch import GenericPrefetch
+from django.core.exceptions import PermissionDenied
+from django.http import JsonResponse
+from django.urls import path, reverse
+
+from .models import ChangeNote, Department, GlossaryTerm, Place, SourceDocument
+from .record_admin import (
+    PUBLICATION_FIELDSET,
+    RecordAdmin,
+    SpreadsheetAdmin,
+    fiscal_year_label,
+    record_value,
+)
+from .resources import (
+    DepartmentResource,
+    GlossaryTermResource,
+    PlaceResource,
+    SourceDocumentResource,
+)
+
+admin.site.site_header = admin.site.site_title = f"{settings.SITE_NAME} 管理"
+admin.site.index_title = "管理する記録"
+
+FOUND_PER_KIND = 10
+
+
+@admin.register(Department)
+class DepartmentAdmin(SpreadsheetAdmin):
+    resource_classes = [DepartmentResource]
+    list_display = ["name", "parent", "slug", "established", "abolished", "position"]
+    list_filter = ["established_in", "abolished_in", ("parent", admin.RelatedOnlyFieldListFilter)]
+    list_select_related = ["parent"]
+    search_fields = ["name", "name_en", "slug"]
+    autocomplete_fields = ["parent", "successors"]
+    fieldsets = [
+        (None, {"fields": ["name", "name_en", "slug", "parent", "description"]}),
+        ("設置と廃止", {"fields": [("established_in", "abolished_in"), "successors"]}),
+        ("表示", {"fields": ["position"]}),
+    ]
+
+    @admin.display(description="設置年度", ordering="established_in")
+    def established(self, department):
+        return fiscal_year_label(department.established_in)
+
+    @admin.display(description="廃止年度", ordering="abolished_in")
+    def abolished(self, department):
+        return fiscal_year_label(department.abolished_in)
+
+
+@admin.register(SourceDocument)
+class SourceDocumentAdmin(SpreadsheetAdmin):
+    resource_classes = [SourceDocumentResource]
+    list_display = ["title", "issued_by", "issued_on", "fiscal_year_name", "status"]
+    list_filter = ["status", "fiscal_year", "issued_by"]
+    date_hierarchy = "issued_on"
+    search_fields = ["title", "slug", "issued_by"]
+    fieldsets = [
+        (None, {"fields": ["title", "slug", "issued_by", "issued_on", "fiscal_year"]}),
+        ("掲載", {"fields": ["url", "note"]}),
+        PUBLICATION_FIELDSET,
+    ]
+
+    @admin.display(description="対象年度", ordering="fiscal_year")
+    def fiscal_year_name(self, document):
+        return fiscal_year_label(document.fiscal_year)
+
+
+@admin.register(Place)
+class PlaceAdmin(SpreadsheetAdmin):
+    resource_classes = [PlaceResource]
+    list_display = ["name", "code"]
+    search_fields = ["name", "code"]
+
+
+@admin.register(GlossaryTerm)
+class GlossaryTermAdmin(SpreadsheetAdmin):
+    resource_classes = [GlossaryTermResource]
+    list_display = ["term", "reading", "explanation", "has_easy_explanation"]
+    list_filter = [("easy_explanation", admin.EmptyFieldListFilter)]
+    search_fields = ["term", "reading", "explanation", "easy_explanation"]
+    fieldsets = [(None, {"fields": ["term", "reading", "explanation", "easy_explanation"]})]
+
+    @admin.display(description="やさしい説明", boolean=True)
+    def has_easy_explanation(self, term):
+        return bool(term.easy_explanation)
+
+
+class RecordSelect(AutocompleteSelect):
+    """Finds a record of any kind by its name."""
+
+    def get_url(self):
+        return reverse("admin:portal_changenote_records")
+
+    def optgroups(self, name, value, attrs=None):
+        records = filter(None, map(find_record, filter(None, value)))
+        options = [
+            self.create_option(name, record_value(record), record_label(record), True, index)
+            for index, record in enumerate(records)
+        ]
+        return [(None, [self.create_option(name, "", "", False, 0), *options], 0)]
+
+
+class ChangeNoteForm(forms.ModelForm):
+    target = forms.CharField(
+        label="記録",
+        help_text="名前の一部を入れると、取組、決算項目、指標などから探します。",
+        error_messages={"required": "どの記録についてか、選んでください。"},
+        widget=RecordSelect(ChangeNote._meta.get_field("content_type"), admin.site),
+    )
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if self.instance.pk and self.instance.record:
+            self.initial["target"] = record_value(self.instance.record)
+
+    def clean_target(self):
+        record = find_record(self.cleaned_data["target"])
+        if record is None:
+            raise forms.ValidationError("この記録はありません。もう一度選んでください。")
+        self.instance.record = record
+        return record
+
+
+@admin.register(ChangeNote)
+class ChangeNoteAdmin(RecordAdmin):
+    form = ChangeNoteForm
+    list_display = ["noted_on", "kind", "record_name", "text"]
+    list_filter = ["kind", ("content_type", admin.RelatedOnlyFieldListFilter)]
+    date_hierarchy = "noted_on"
+    search_fields = ["text", "field", "old", "new"]
+    fieldsets = [
+        (None, {"fields": ["target", "kind", "noted_on", "text"]}),
+        (
+            "正誤",
+            {
+                "fields": ["field", "old", "new"],
+                "description": "種別が「正誤」のときは、どの項目を何から何へ直したかを書いてください。",
+            },
+        ),
+    ]
+
+    def get_urls(self):
+        view = self.admin_site.admin_view(self.find_records)
+        return [path("records/", view, name="portal_changenote_records"), *super().get_urls()]
+
+    def get_queryset(self, request):
+        records = [model_admin.get_queryset(request) for model_admin in noted_admins().values()]
+        return super().get_queryset(request).prefetch_related(GenericPrefetch("record", records))
+
+    def get_changeform_initial_data(self, request):
+        initial = super().get_changeform_initial_data(request)
+        return initial | {"target": initial.pop("record", "")}
+
+    def find_records(self, request):
+        """Answer the records of every kind whose name holds `term`, as select2 wants them."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        results = []
+        for model_admin in noted_admins().values():
+            if model_admin.has_view_permission(request):
+                found, _ = model_admin.get_search_results(
+                    request, model_admin.get_queryset(request), request.GET.get("term", "")
+                )
+                results += [
+                    {"id": record_value(record), "text": record_label(record)}
+                    for record in found[:FOUND_PER_KIND]
+                ]
+        return JsonResponse({"results": results, "pagination": {"more": False}})
+
+    @admin.display(description="記録")
+    def record_name(self, note):
+        return record_label(note.record) if note.record else "（削除された記録）"
+
+
+def noted_admins() -> dict:
+    """Return the admins, by model, of the records that have a page of their own to be noted on."""
+    return {
+        model: model_admin
+        for model, model_admin in admin.site._registry.items()
+        if isinstance(model_admin, RecordAdmin)
+        and hasattr(model, "get_absolute_url")
+        and model_admin.search_fields
+    }
+
+
+def find_record(value):
+    """Return the record that a value of `record_value` names; None where there is none."""
+    if not isinstance(value, str):
+        return value
+    label, _, pk = value.rpartition("-")
+    models = {model._meta.label_lower: model for model in noted_admins()}
+    if label not in models or not pk.isdecimal():
+        return None
+    return models[label].objects.filter(pk=int(pk)).first()
+
+
+def record_label(record) -> str:
+    return f"{record._meta.verbose_name}：{record}"
+
+
+class JapanesePermissions:
+    """Names permissions in Japanese, and offers those that mean something here."""
+
+    verbs = {"add": "追加", "change": "変更", "delete": "削除", "view": "閲覧"}
+
+    def formfield_for_manytomany(self, db_field, request=None, **kwargs):
+        field = super().formfield_for_manytomany(db_field, request=request, **kwargs)
+        if db_field.name in ("permissions", "user_permissions"):
+            field.queryset = (
+                field.queryset.filter(content_type__app_label__in=self.app_labels())
+                .exclude(content_type__model__startswith="historical")
+                .exclude(content_type__model__in=["formerslug", "searchentry", "permission"])
+            )
+            field.label_from_instance = self.permission_label
+        return field
+
+    def app_labels(self):
+        ours = {model._meta.app_label for model in noted_admins()}
+        return ours | {"auth"}
+
+    def permission_label(self, permission):
+        kind, verb = permission.content_type, permission.codename.partition("_")[0]
+        app = apps.get_app_config(kind.app_label).verbose_name
+        return f"{app}｜{kind.name}｜{self.verbs.get(verb, permission.name)}"
+
+
+admin.site.unregister([User, Group])
+
+
+@admin.register(User)
+class StaffAdmin(JapanesePermissions, UserAdmin):
+    pass
+
+
+@admin.register(Group)
+class StaffGroupAdmin(JapanesePermissions, GroupAdmin):
+    pass

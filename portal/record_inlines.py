@@ -1,0 +1,130 @@
+"""Tables of parts on a record's page, which take the same few queries however many rows they have."""
+
+from django.contrib import admin
+from django.contrib.admin.widgets import (
+    AdminTextareaWidget,
+    AdminTextInputWidget,
+    AutocompleteSelect,
+    RelatedFieldWidgetWrapper,
+)
+from django.db import models
+from django.forms.models import BaseInlineFormSet
+
+from .form_fields import AmountFormField, FiscalYearFormField, NumberFormField
+from .models import FiscalYearField
+
+FORM_FIELDS = {
+    FiscalYearField: {"form_class": FiscalYearFormField},
+    models.BigIntegerField: {"form_class": AmountFormField, "widget": AdminTextInputWidget},
+    models.DecimalField: {"form_class": NumberFormField},
+    models.URLField: {"assume_scheme": "https"},
+}
+COMPACT = FORM_FIELDS | {
+    models.TextField: {"widget": AdminTextareaWidget(attrs={"rows": 1})},
+}
+
+
+class LabelledSelect(AutocompleteSelect):
+    """Takes the labels of all rows of an inline from one query; Django asks once a row."""
+
+    def __init__(self, *args, load_labels, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.load_labels = load_labels
+        self.labels = {}
+
+    def optgroups(self, name, value, attrs=None):
+        options = [] if self.is_required else [self.create_option(name, "", "", False, 0)]
+        for pk in filter(None, value):
+            if not self.labels:
+                self.labels.update(self.load_labels())
+            if pk not in self.labels:
+                chosen = self.choices.queryset.filter(pk=pk).first()
+                self.labels[pk] = str(chosen or "")
+            options.append(self.create_option(name, pk, self.labels[pk], True, len(options)))
+        return [(None, options, 0)]
+
+
+class RecordInline(admin.TabularInline):
+    formfield_overrides = FORM_FIELDS
+    extra = 0
+    show_change_link = True
+    view_on_site = False
+
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        """Leave out the buttons beside a choice, for which a table has no room."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if isinstance(field.widget, RelatedFieldWidgetWrapper):
+            field.widget = field.widget.widget
+        return field
+
+    def parent_rows(self, request):
+        """Return the rows of the parent that is being edited."""
+        parent = request.resolver_match.kwargs.get("object_id")
+        names = [f.name for f in self.opts.fields if f.related_model is self.parent_model]
+        return self.get_queryset(request).filter(**{self.fk_name or names[0]: parent})
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        if db_field.name in self.get_autocomplete_fields(request):
+
+            def load_labels():
+                chosen = self.parent_rows(request).order_by().values(db_field.name)
+                records = db_field.related_model._default_manager.filter(pk__in=chosen)
+                return {str(record.pk): str(record) for record in records}
+
+            kwargs["widget"] = LabelledSelect(
+                db_field, self.admin_site, using=kwargs.get("using"), load_labels=load_labels
+            )
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+class FigureFormSet(BaseInlineFormSet):
+    def clean(self):
+        """Refuse figures that are, by detours, parts of themselves."""
+        super().clean()
+        wholes = {
+            form.instance.pk: form.instance.part_of_id
+            for form in self.forms
+            if form.instance.pk and not self._should_delete_form(form)
+        }
+        for form in self.forms:
+            seen, pk = set(), form.instance.pk
+            while pk in wholes and pk not in seen:
+                seen.add(pk)
+                pk = wholes[pk]
+            if pk and pk == form.instance.pk and not form.errors:
+                form.add_error("part_of", "内訳をたどると、この数値に戻って輪になります。")
+
+
+class FigureInline(RecordInline):
+    formset = FigureFormSet
+    classes = ["collapse", "figures"]
+    autocomplete_fields = ["source"]
+    verbose_name_plural = "実績値"
+    fields = [
+        "group",
+        "label",
+        "measure",
+        "kind",
+        "value",
+        "unit",
+        "period",
+        "part_of",
+        "source",
+        "locator",
+        "as_printed",
+        "note",
+        "position",
+    ]
+    formfield_overrides = COMPACT
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if db_field.name == "part_of":
+            limit_choices(field, self.parent_rows(request), lambda figure: figure.name)
+        return field
+
+
+def limit_choices(field, queryset, label=str):
+    """Let a field choose from a queryset, which is read once for all rows."""
+    field.queryset = queryset
+    field.choices = [("", field.empty_label), *((record.pk, label(record)) for record in queryset)]

@@ -1,0 +1,166 @@
+"""Departments, documents with what cites them, and the search in the API."""
+
+from datetime import date
+from functools import partial
+
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+from ninja import Query, Router
+from pydantic import BaseModel, Field
+
+from .addresses import redirect_former_slug
+from .api_parameters import MAX_TEXT, TEXT, Page
+from .api_schemas import PROBLEMS, DepartmentRef, Listing, Problem, department_ref, url_of
+from .citations import list_citations
+from .models import Department, SearchKind, SourceDocument
+from .search import find
+
+router = Router(tags=["部局・出典・検索"])
+
+MAX_CITATIONS = 1000
+
+
+class DepartmentOut(DepartmentRef):
+    name_en: str = Field(description="英語名。登録がなければ空")
+    parent: str | None = Field(description="上位の組織の識別子。なければ null")
+    established_in: int | None = Field(description="設置年度（4月に始まる年度の西暦）")
+    abolished_in: int | None = Field(description="廃止年度。この年度にはもうない、という最初の年度")
+    successors: list[DepartmentRef] = Field(description="引き継いだ部局")
+    description: str = Field(description="説明")
+    url: str = Field(description="部局のページのアドレス")
+
+
+class DocumentOut(BaseModel):
+    slug: str = Field(description="出典資料の識別子")
+    title: str = Field(description="題名")
+    issued_by: str = Field(description="発行者")
+    issued_on: date | None = Field(description="発行日")
+    fiscal_year: int | None = Field(description="対象年度（4月に始まる年度の西暦）")
+    original_url: str = Field(description="資料の掲載先のアドレス。登録がなければ空")
+    note: str = Field(description="注記")
+    url: str = Field(description="出典資料のページのアドレス")
+
+
+class CitationOut(BaseModel):
+    kind: str = Field(
+        description="記録の種類（plan, report, initiative, indicator, settlement, settlement_item）"
+    )
+    title: str = Field(description="記録の題名")
+    locator: str = Field(description="資料の中の箇所。実績値だけが引用しているときは空")
+    figure_count: int = Field(description="記録の中で、この資料を出典とする実績値の数（件）")
+    url: str = Field(description="記録のページのアドレス")
+
+
+class CitedDocumentOut(DocumentOut):
+    cited_by: list[CitationOut] = Field(
+        description=f"この資料を出典とする公開中の記録。最大{MAX_CITATIONS}件"
+    )
+    cited_by_count: int = Field(description="この資料を出典とする公開中の記録の総数（件）")
+
+
+class HitOut(BaseModel):
+    kind: SearchKind = Field(description="記録の種類")
+    title: str = Field(description="記録の題名")
+    url: str = Field(description="記録のページのアドレス")
+    excerpt: str = Field(description="言葉が見つかったあたりの文")
+
+
+class SearchPage(Page):
+    q: str = Field(min_length=1, max_length=MAX_TEXT, description=TEXT)
+
+
+def departments():
+    return Department.objects.published().select_related("parent").prefetch_related("successors")
+
+
+def department_out(request: HttpRequest, department: Department) -> DepartmentOut:
+    return DepartmentOut(
+        slug=department.slug,
+        name=department.name,
+        name_en=department.name_en,
+        parent=department.parent.slug if department.parent else None,
+        established_in=department.established_in,
+        abolished_in=department.abolished_in,
+        successors=[department_ref(each) for each in department.successors.all()],
+        description=department.description,
+        url=url_of(request, department),
+    )
+
+
+@router.get(
+    "departments", response={200: Listing[DepartmentOut], 422: Problem}, summary="部局の一覧"
+)
+def list_departments(request, page: Query[Page]):
+    """部局を、組織の順に返します。廃止された部局も含みます。"""
+    return page.answer(departments(), partial(department_out, request))
+
+
+@router.get("departments/{slug:slug}", response={200: DepartmentOut, **PROBLEMS}, summary="部局")
+@redirect_former_slug(Department)
+def get_department(request, slug: str):
+    """部局を1つ返します。"""
+    return department_out(request, get_object_or_404(departments(), slug=slug))
+
+
+def document_fields(request: HttpRequest, document: SourceDocument) -> dict:
+    return {
+        "slug": document.slug,
+        "title": document.title,
+        "issued_by": document.issued_by,
+        "issued_on": document.issued_on,
+        "fiscal_year": document.fiscal_year,
+        "original_url": document.url,
+        "note": document.note,
+        "url": url_of(request, document),
+    }
+
+
+@router.get(
+    "documents", response={200: Listing[DocumentOut], 422: Problem}, summary="出典資料の一覧"
+)
+def list_documents(request, page: Query[Page]):
+    """出典資料を、新しい順に返します。"""
+    return page.answer(SourceDocument.objects.published(), partial(document_fields, request))
+
+
+@router.get(
+    "documents/{slug:slug}", response={200: CitedDocumentOut, **PROBLEMS}, summary="出典資料"
+)
+@redirect_former_slug(SourceDocument)
+def get_document(request, slug: str):
+    """出典資料を1つ、それを出典とする記録とともに返します。"""
+    document = get_object_or_404(SourceDocument.objects.published(), slug=slug)
+    cited_by = [
+        CitationOut(
+            kind=group.kind,
+            title=str(record),
+            locator=record.locator if record.source_id == document.pk else "",
+            figure_count=getattr(record, "figure_count", 0),
+            url=url_of(request, record),
+        )
+        for group in list_citations(document)
+        for record in group.records
+    ]
+    return CitedDocumentOut(
+        **document_fields(request, document),
+        cited_by=cited_by[:MAX_CITATIONS],
+        cited_by_count=len(cited_by),
+    )
+
+
+@router.get("search", response={200: Listing[HitOut], 422: Problem}, summary="検索")
+def search(request, page: Query[SearchPage]):
+    """公開中のすべての記録から、言葉を含むものを、よく合う順に返します。"""
+    found = find(page.q, limit=page.limit, offset=page.offset)
+    return {
+        "items": [
+            HitOut(
+                kind=hit.kind,
+                title=hit.title,
+                url=request.build_absolute_uri(hit.url),
+                excerpt=hit.excerpt,
+            )
+            for hit in found.results
+        ],
+        "count": found.count,
+    }
