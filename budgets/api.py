@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from django.db.models import F, Prefetch
 from django.shortcuts import get_object_or_404
 from ninja import Query, Router
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from portal.addresses import redirect_former_slug
 from portal.api_parameters import (
@@ -16,6 +16,7 @@ from portal.api_parameters import (
     MAX_INTEGER,
     FiscalYear,
     Page,
+    Slug,
     TextPage,
     optional,
     require_slugs,
@@ -40,7 +41,7 @@ from .api_schemas import (
 )
 from .checks import CheckStatus, check_breakdowns, check_item, check_settlement
 from .facts import load_attributions, load_breakdowns, load_item_facts
-from .item_codes import MAX_LEVEL, parent_code
+from .item_codes import CODE_PATTERN, MAX_LEVEL, parent_code
 from .models import (
     FundingSource,
     InitiativeCost,
@@ -66,6 +67,7 @@ ORDERS = {
 }
 AmountYen = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 Level = Annotated[int, Field(ge=1, le=MAX_LEVEL)]
+ItemCode = Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^{CODE_PATTERN}$"})]
 
 
 class SettlementPage(Page):
@@ -81,7 +83,7 @@ class SettlementPage(Page):
 
 
 class CheckPage(SettlementPage):
-    status: CheckStatus | None = optional("結果がこの状態のものだけ")
+    status: Literal[*CheckStatus] | None = optional("結果がこの状態のものだけ")
 
 
 class ItemPage(TextPage):
@@ -140,7 +142,7 @@ def list_settlements(request, page: Query[SettlementPage]):
     summary="決算",
 )
 @redirect_former_slug(Department, "department")
-def get_settlement(request, fiscal_year: FiscalYear, department: str):
+def get_settlement(request, fiscal_year: FiscalYear, department: Slug):
     """決算を1つ、重点施策と、決算項目の木とともに返します。"""
     settlement = get_object_or_404(
         settlements(), fiscal_year=fiscal_year, department__slug=department
@@ -181,7 +183,7 @@ def nested_items(request, settlement) -> list[NestedItemOut]:
     summary="決算項目",
 )
 @redirect_former_slug(Department, "department")
-def get_item(request, fiscal_year: FiscalYear, department: str, code: str):
+def get_item(request, fiscal_year: FiscalYear, department: Slug, code: ItemCode):
     """決算項目を1つ、突合の結果とともに返します。"""
     item = get_object_or_404(
         items(),

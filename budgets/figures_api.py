@@ -49,7 +49,7 @@ class FlatFigureOut(FigureOut):
 class FigurePage(Page):
     fiscal_year: FiscalYear | None = optional(FISCAL_YEAR)
     department: str | None = optional(DEPARTMENT)
-    kind: FigureKind | None = optional("実績値の種類")
+    kind: Literal[*FigureKind.values] | None = optional("実績値の種類")
     q: str = Field(
         "",
         max_length=MAX_TEXT,

@@ -22,6 +22,7 @@ from portal.api_parameters import (
     DEPARTMENT,
     FISCAL_YEAR,
     FiscalYear,
+    Slug,
     TextPage,
     optional,
     require_slugs,
@@ -239,6 +240,6 @@ def list_initiatives(request, page: Query[InitiativePage]):
 
 @router.get("initiatives/{slug:slug}", response={200: InitiativeOut, **PROBLEMS}, summary="取組")
 @redirect_former_slug(Initiative)
-def get_initiative(request, slug: str):
+def get_initiative(request, slug: Slug):
     """取組を1つ返します。"""
     return initiatives_out(request, [get_object_or_404(initiatives(), slug=slug)])[0]

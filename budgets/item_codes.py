@@ -2,7 +2,7 @@
 
 from string import ascii_lowercase
 
-CODE_PATTERN = r"[1-9]\d{0,3}(\.[1-9]\d{0,3})*"
+CODE_PATTERN = r"[1-9][0-9]{0,3}(\.[1-9][0-9]{0,3})*"
 MAX_LEVEL = 8
 
 _KANA = "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワヲン"

@@ -435,6 +435,10 @@ class SettlementFigure(Figure):
             ),
         ]
 
+    @property
+    def record_id(self):
+        return self.item_id
+
     def natural_key(self):
         return (*self.item.natural_key(), *self.key)
 

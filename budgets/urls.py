@@ -5,7 +5,7 @@ from .item_codes import CODE_PATTERN
 
 
 class FiscalYearConverter:
-    regex = r"[12]\d{3}"
+    regex = r"[12][0-9]{3}"
     to_python = int
     to_url = str
 

@@ -13,7 +13,7 @@ from ninja import Query, Router
 from pydantic import BaseModel, Field
 
 from portal.addresses import redirect_former_slug
-from portal.api_parameters import Page
+from portal.api_parameters import Page, Slug
 from portal.api_schemas import (
     PROBLEMS,
     DepartmentRef,
@@ -118,7 +118,7 @@ def list_pillars(request, page: Query[Page]):
 
 @router.get("pillars/{slug:slug}", response={200: PillarOut, **PROBLEMS}, summary="柱")
 @redirect_former_slug(Pillar)
-def get_pillar(request, slug: str):
+def get_pillar(request, slug: Slug):
     """柱を1つ返します。"""
     return pillar_out(request, get_object_or_404(pillars(), slug=slug))
 
@@ -152,7 +152,7 @@ def list_reports(request, page: Query[Page]):
 
 @router.get("reports/{slug:slug}", response={200: ReportOut, **PROBLEMS}, summary="実績報告")
 @redirect_former_slug(ResultsReport)
-def get_report(request, slug: str):
+def get_report(request, slug: Slug):
     """実績報告を1つ返します。"""
     return report_out(request, get_object_or_404(reports(), slug=slug))
 
@@ -204,6 +204,6 @@ def list_indicators(request, page: Query[Page]):
 
 @router.get("indicators/{slug:slug}", response={200: IndicatorOut, **PROBLEMS}, summary="指標")
 @redirect_former_slug(Indicator)
-def get_indicator(request, slug: str):
+def get_indicator(request, slug: Slug):
     """指標を1つ、年ごとの値とともに返します。"""
     return indicator_out(request, get_object_or_404(indicators(), slug=slug))

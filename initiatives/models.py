@@ -205,6 +205,10 @@ class InitiativeFigure(Figure):
             ),
         ]
 
+    @property
+    def record_id(self):
+        return self.initiative_id
+
     def natural_key(self):
         return (self.initiative.slug, *self.key)
 

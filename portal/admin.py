@@ -87,9 +87,9 @@ class GlossaryTermAdmin(SpreadsheetAdmin):
     search_fields = ["term", "reading", "explanation", "easy_explanation"]
     fieldsets = [(None, {"fields": ["term", "reading", "explanation", "easy_explanation"]})]
 
-    @admin.display(description="やさしい説明", boolean=True)
+    @admin.display(description="やさしい説明", ordering="easy_explanation")
     def has_easy_explanation(self, term):
-        return bool(term.easy_explanation)
+        return "あり" if term.easy_explanation else "なし"
 
 
 class RecordSelect(AutocompleteSelect):
@@ -236,7 +236,13 @@ admin.site.unregister([User, Group])
 
 @admin.register(User)
 class StaffAdmin(JapanesePermissions, UserAdmin):
-    pass
+    list_display = ["username", "last_name", "first_name", "email", "kind"]
+
+    @admin.display(description="権限", ordering="is_superuser")
+    def kind(self, user):
+        if not user.is_active or not user.is_staff:
+            return "管理画面に入れない"
+        return "すべて" if user.is_superuser else "グループなどで決めた範囲"
 
 
 @admin.register(Group)

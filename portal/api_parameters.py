@@ -32,6 +32,8 @@ FiscalYear = Annotated[
     BeforeValidator(_read_fiscal_year),
     WithJsonSchema({"type": "integer", "minimum": FIRST_FISCAL_YEAR, "maximum": LAST_YEAR}),
 ]
+# Any text may be asked for, and what is no slug is not found; the pattern is for readers.
+Slug = Annotated[str, WithJsonSchema({"type": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"})]
 FISCAL_YEAR = "年度。4月に始まる年度の西暦（令和2年度は2020）。「令和2年度」「R2」とも書けます。"
 DEPARTMENT = "部局の識別子（/departments の slug）"
 TEXT = "含む言葉。空白で区切ると、すべてを含むもの。全角・半角、かな・カナ、大文字・小文字は同じとみなします。"

@@ -2,24 +2,18 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Q
 
-from budgets.models import Settlement, SettlementFigure, SettlementItem
-from initiatives.models import (
-    Indicator,
-    IndicatorValue,
-    Initiative,
-    InitiativeFigure,
-    Plan,
-    ResultsReport,
-)
+from budgets.models import Settlement, SettlementItem
+from initiatives.models import Indicator, IndicatorValue, Initiative, Plan, ResultsReport
 
 
 @dataclass(frozen=True)
 class CitationGroup:
     """Public records of one kind that cite a document, as a queryset in their usual order.
 
-    Each record has `locator`, and `figure_count` where its figures cite the document.
+    Each record has `source_id` and `locator`; initiatives, items and indicators have
+    `figure_count` too, the number of their figures or values that cite the document.
     """
 
     kind: str
@@ -35,7 +29,7 @@ def list_citations(document) -> list[CitationGroup]:
         CitationGroup(
             "initiative",
             "取組",
-            _citing_with_figures(Initiative, InitiativeFigure, "initiative", document),
+            _citing_with_parts(Initiative, document, "figures"),
         ),
         CitationGroup("indicator", "指標", _citing_indicators(document)),
         CitationGroup(
@@ -44,8 +38,8 @@ def list_citations(document) -> list[CitationGroup]:
         CitationGroup(
             "settlement_item",
             "決算項目",
-            _citing_with_figures(
-                SettlementItem, SettlementFigure, "item", document
+            _citing_with_parts(
+                SettlementItem, document, "figures", "funding_sources"
             ).select_related("settlement__department"),
         ),
     ]
@@ -56,15 +50,18 @@ def _citing(model, document):
     return model.objects.published().filter(source=document)
 
 
-def _citing_with_figures(model, figure_model, owner, document):
-    figures = figure_model.objects.filter(source=document)
-    return (
-        model.objects.published()
-        .annotate(figure_count=Count("figures", filter=Q(figures__source=document)))
-        .filter(Q(source=document) | Q(Exists(figures.filter(**{owner: OuterRef("pk")}))))
-    )
+def _citing_with_parts(model, document, *parts):
+    citing = Q(source=document)
+    for part in parts:
+        citing |= Q(pk__in=model.objects.filter(**{f"{part}__source": document}).values("pk"))
+    count = Count("figures", filter=Q(figures__source=document), distinct=True)
+    return model.objects.published().annotate(figure_count=count).filter(citing)
 
 
 def _citing_indicators(document):
-    values = IndicatorValue.objects.published().filter(source=document, indicator=OuterRef("pk"))
-    return Indicator.objects.published().filter(Q(source=document) | Q(Exists(values)))
+    values = IndicatorValue.objects.published().filter(source=document)
+    return (
+        Indicator.objects.published()
+        .annotate(figure_count=values.count_per("indicator"))
+        .filter(Q(source=document) | Q(figure_count__gt=0))
+    )

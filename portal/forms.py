@@ -53,8 +53,14 @@ class FacetLink:
 
 class SearchForm(ListForm):
     page_size = 20
+    button = "検索"
 
-    q = forms.CharField(label="ことば", required=False, max_length=100)
+    q = forms.CharField(
+        label="ことば",
+        required=False,
+        max_length=100,
+        widget=forms.TextInput(attrs={"type": "search"}),
+    )
     kind = forms.ChoiceField(label="種類", required=False, choices=[("", "すべて"), *KINDS.items()])
     fiscal_year = FiscalYearChoice(label="年度", required=False)
     department = forms.ChoiceField(label="部局", required=False)

@@ -67,6 +67,7 @@ class ListForm(forms.Form):
     """
 
     page_size = 50
+    button = "この条件で表示"
     sorts: dict[str, tuple[str, list]] = {}
     # What is done about a broken parameter that narrows nothing anyway.
     instead = {
@@ -87,14 +88,12 @@ class ListForm(forms.Form):
     )
 
     def __init__(self, data):
-        super().__init__(data)
+        super().__init__(data, label_suffix="")
         self.is_beyond_last_page = False
+        sort = self.fields.pop("sort")
         if self.sorts:
-            self.fields["sort"].choices = [
-                (value, label) for value, (label, _) in self.sorts.items()
-            ]
-        else:
-            del self.fields["sort"]
+            sort.choices = [(value, label) for value, (label, _) in self.sorts.items()]
+            self.fields["sort"] = sort  # the last one
         for field in self.fields.values():
             field.error_messages["invalid_choice"] = "一覧にない値です。"
 
@@ -153,7 +152,12 @@ class TextListForm(ListForm):
 
     kind = ""
 
-    q = forms.CharField(label="ことば", required=False, max_length=100)
+    q = forms.CharField(
+        label="ことば",
+        required=False,
+        max_length=100,
+        widget=forms.TextInput(attrs={"type": "search"}),
+    )
 
     def clean_q(self):
         q = self.cleaned_data["q"]

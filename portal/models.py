@@ -401,12 +401,13 @@ class Figure(Cited):
         return f"{self.name} {self.as_printed or f'{self.value.normalize():,f}{self.unit}'}"
 
     def clean(self):
-        if self.value is None or not self.unit:
-            return
-        try:
-            amount_yen_of(self.value, self.unit)
-        except AmountError as error:
-            raise ValidationError({"value": str(error)}) from error
+        if self.value is not None and self.unit:
+            try:
+                amount_yen_of(self.value, self.unit)
+            except AmountError as error:
+                raise ValidationError({"value": str(error)}) from error
+        if self.part_of and self.part_of.record_id != self.record_id:
+            raise ValidationError({"part_of": "内訳の親は、同じ記録の実績値から選んでください。"})
 
     @property
     def name(self) -> str:

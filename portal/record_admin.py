@@ -76,6 +76,11 @@ class RecordAdmin(SimpleHistoryAdmin):
     class Media:
         css = {"all": ["portal/admin.css"]}
 
+    def __init__(self, model, admin_site):
+        super().__init__(model, admin_site)
+        for field in model._meta.many_to_many:
+            name_links(field)
+
     def get_readonly_fields(self, request, obj=None):
         fields = super().get_readonly_fields(request, obj)
         return [*fields, "updated_at"] if hasattr(self.model, "updated_at") else fields
@@ -200,6 +205,14 @@ class FigureAdmin(SpreadsheetAdmin):
     @admin.display(description="値", ordering="value")
     def value_with_unit(self, figure):
         return format_html("{}{}", f"{figure.value.normalize():,f}", figure.unit)
+
+
+def name_links(field):
+    """Give a many-to-many relation's own table, which deletion pages list, a Japanese name."""
+    through = field.remote_field.through
+    name = f"{field.model._meta.verbose_name}の{field.verbose_name}"
+    through._meta.verbose_name = through._meta.verbose_name_plural = name
+    through.__str__ = lambda link: f"番号{link.pk}"
 
 
 def fiscal_year_label(value) -> str:

@@ -9,7 +9,7 @@ from ninja import Query, Router
 from pydantic import BaseModel, Field
 
 from .addresses import redirect_former_slug
-from .api_parameters import MAX_TEXT, TEXT, Page
+from .api_parameters import MAX_TEXT, TEXT, Page, Slug
 from .api_schemas import PROBLEMS, DepartmentRef, Listing, Problem, department_ref, url_of
 from .citations import list_citations
 from .models import Department, SearchKind, SourceDocument
@@ -97,7 +97,7 @@ def list_departments(request, page: Query[Page]):
 
 @router.get("departments/{slug:slug}", response={200: DepartmentOut, **PROBLEMS}, summary="部局")
 @redirect_former_slug(Department)
-def get_department(request, slug: str):
+def get_department(request, slug: Slug):
     """部局を1つ返します。"""
     return department_out(request, get_object_or_404(departments(), slug=slug))
 
@@ -127,7 +127,7 @@ def list_documents(request, page: Query[Page]):
     "documents/{slug:slug}", response={200: CitedDocumentOut, **PROBLEMS}, summary="出典資料"
 )
 @redirect_former_slug(SourceDocument)
-def get_document(request, slug: str):
+def get_document(request, slug: Slug):
     """出典資料を1つ、それを出典とする記録とともに返します。"""
     document = get_object_or_404(SourceDocument.objects.published(), slug=slug)
     cited_by = [

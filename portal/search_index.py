@@ -1,4 +1,9 @@
-"""Lists narrowed by words, as the search finds them: same texts, same spelling rules."""
+"""The search for those below it: lists narrowed by words, and many changes indexed at once."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from django.db.models import QuerySet
 
@@ -22,3 +27,35 @@ def filter_by_text(queryset: QuerySet, kind: str, q: str) -> QuerySet:
 def is_searchable(q: str) -> bool:
     """Tell whether a query holds anything that can be looked for."""
     return bool(parse_query(q))
+
+
+Write = Callable[[str, Iterable[int]], object]
+_held: ContextVar[dict[tuple[Write, str], set[int]] | None] = ContextVar("held", default=None)
+
+
+@contextmanager
+def hold_indexing():
+    """Index each record that is changed within once, at the end: for many changes at a time.
+
+    Belongs inside the transaction that makes the changes.
+    """
+    if _held.get() is not None:
+        yield
+        return
+    held: dict[tuple[Write, str], set[int]] = defaultdict(set)
+    token = _held.set(held)
+    try:
+        yield
+    finally:
+        _held.reset(token)
+    for (write, kind), pks in held.items():
+        write(kind, pks)
+
+
+def index_soon(write: Write, kind: str, pks: Iterable[int]):
+    """Call `write(kind, pks)`: now, or once at the end of the `hold_indexing` around."""
+    held = _held.get()
+    if held is None:
+        write(kind, pks)
+    else:
+        held[write, kind].update(pks)

@@ -7,8 +7,6 @@ that of parts which are public whenever the record is. `internal_note` is never 
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from django.db import transaction
@@ -22,6 +20,7 @@ from initiatives.models import Indicator, Initiative, Pillar, ResultsReport
 from .fiscal_year import format_fiscal_year_short
 from .markdown import plain_text
 from .models import Department, Figure, GlossaryTerm, SearchEntry, SearchKind, SourceDocument
+from .search_index import hold_indexing, index_soon  # noqa: F401
 from .search_text import index_text, normalise
 
 BATCH_SIZE = 200
@@ -230,28 +229,6 @@ def rebuild(kind: str, pks: Iterable[int] | None = None) -> int:
     return written
 
 
-_held: ContextVar[dict[str, set[int]] | None] = ContextVar("held", default=None)
-
-
-@contextmanager
-def hold_indexing():
-    """Index each record that is changed within once, at the end: for many changes at a time.
-
-    Belongs inside the transaction that makes the changes.
-    """
-    if _held.get() is not None:
-        yield
-        return
-    held: dict[str, set[int]] = defaultdict(set)
-    token = _held.set(held)
-    try:
-        yield
-    finally:
-        _held.reset(token)
-    for kind, pks in held.items():
-        rebuild(kind, pks)
-
-
 def _walk(searchable: Searchable) -> Iterator[tuple[str, type[Model], Field]]:
     """Yield each step to a related record: its path, the model it leads to, and its field."""
     for related in searchable.joined + searchable.related:
@@ -310,12 +287,8 @@ def _after_change(instance, created=False, raw=False, **kwargs):
     affected = _list_affected(instance, is_new=created and not raw)
     for kind, pk in affected | instance.__dict__.pop("_affected_before", set()):
         changed[kind].add(pk)
-    held = _held.get()
     for kind, pks in changed.items():
-        if held is None:
-            rebuild(kind, pks)
-        else:
-            held[kind] |= pks
+        index_soon(rebuild, kind, pks)
 
 
 def _around_many_to_many(instance, action, **kwargs):

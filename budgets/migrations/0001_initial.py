@@ -195,7 +195,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('locator', models.CharField(blank=True, help_text='例：第2 1(4)、p.12', max_length=200, verbose_name='出典の箇所')),
-                ('code', models.CharField(help_text='例：1.7.2（1の(7)の②）', max_length=39, validators=[django.core.validators.RegexValidator('^[1-9]\\d{0,3}(\\.[1-9]\\d{0,3})*\\Z', '項目番号は、半角数字を「.」でつないで書いてください（例：1.7.2）。')], verbose_name='項目番号')),
+                ('code', models.CharField(help_text='例：1.7.2（1の(7)の②）', max_length=39, validators=[django.core.validators.RegexValidator('^[1-9][0-9]{0,3}(\\.[1-9][0-9]{0,3})*\\Z', '項目番号は、半角数字を「.」でつないで書いてください（例：1.7.2）。')], verbose_name='項目番号')),
                 ('code_order', budgets.models.CodeOrderField(editable=False, max_length=39)),
                 ('name', models.CharField(max_length=200, verbose_name='名称')),
                 ('body', models.TextField(blank=True, help_text='Markdownで書けます。表も書けます。', verbose_name='本文')),
@@ -279,7 +279,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
                 ('locator', models.CharField(blank=True, help_text='例：第2 1(4)、p.12', max_length=200, verbose_name='出典の箇所')),
-                ('code', models.CharField(help_text='例：1.7.2（1の(7)の②）', max_length=39, validators=[django.core.validators.RegexValidator('^[1-9]\\d{0,3}(\\.[1-9]\\d{0,3})*\\Z', '項目番号は、半角数字を「.」でつないで書いてください（例：1.7.2）。')], verbose_name='項目番号')),
+                ('code', models.CharField(help_text='例：1.7.2（1の(7)の②）', max_length=39, validators=[django.core.validators.RegexValidator('^[1-9][0-9]{0,3}(\\.[1-9][0-9]{0,3})*\\Z', '項目番号は、半角数字を「.」でつないで書いてください（例：1.7.2）。')], verbose_name='項目番号')),
                 ('code_order', budgets.models.CodeOrderField(editable=False, max_length=39)),
                 ('name', models.CharField(max_length=200, verbose_name='名称')),
                 ('body', models.TextField(blank=True, help_text='Markdownで書けます。表も書けます。', verbose_name='本文')),

@@ -15,8 +15,8 @@ from initiatives.models import Initiative
 from portal.models import Department, GlossaryTerm, SearchEntry, SearchKind
 from portal.publishing import Status
 from portal.search import KINDS, FacetValue, Found, count_facets, find, suggest
-from portal.search_index import filter_by_text, is_searchable
-from portal.searchable import SEARCHABLES, hold_indexing, rebuild
+from portal.search_index import filter_by_text, hold_indexing, is_searchable
+from portal.searchable import SEARCHABLES, rebuild
 from tests.builders import (
     make_department,
     make_distinction,

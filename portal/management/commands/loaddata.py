@@ -1,6 +1,6 @@
 from django.core.management.commands import loaddata
 
-from portal.searchable import hold_indexing
+from portal.search_index import hold_indexing
 
 
 class Command(loaddata.Command):

@@ -1,0 +1,119 @@
+"""Every public address of the portal, taken from the resolver: a new page is tested unasked."""
+
+from django.urls import URLResolver, get_resolver, reverse
+
+from portal.sitemaps import SITEMAPS
+from tests import builders
+
+
+def list_routes() -> list[tuple[str, bool]]:
+    """Return the name of each public route and whether its path has parameters."""
+    return list(_walk(get_resolver().url_patterns, ""))
+
+
+def _walk(patterns, namespace):
+    for pattern in patterns:
+        if not isinstance(pattern, URLResolver):
+            yield namespace + pattern.name, bool(pattern.pattern.converters)
+        elif pattern.namespace != "admin":
+            inner = f"{pattern.namespace}:" if pattern.namespace else namespace
+            yield from _walk(pattern.url_patterns, inner)
+
+
+def list_addresses(records: dict[str, list[dict]]) -> list[str]:
+    """Return the addresses of all public routes; `records` is what `arguments_of` gives.
+
+    A route with parameters that `records` does not know is a KeyError: teach it.
+    """
+    addresses = []
+    for name, has_parameters in list_routes():
+        stem = name.removeprefix("api_v1:").removeprefix("get_").removesuffix("_detail")
+        for arguments in records[stem] if has_parameters else [{}]:
+            addresses.append(reverse(name, kwargs=arguments))
+    return addresses
+
+
+def arguments_of(**records) -> dict[str, list[dict]]:
+    """Return the path arguments of each kind of page: pillar -> [{"slug": "dx"}].
+
+    `records` are lists of pillars, reports, initiatives, images, indicators, departments,
+    documents, programs and items.
+    """
+    arguments = {
+        kind: [{"slug": record.slug} for record in records.get(f"{kind}s", [])]
+        for kind in (
+            *("pillar", "report", "initiative", "indicator"),
+            *("department", "document", "program"),
+        )
+    }
+    items = [
+        {
+            "fiscal_year": item.settlement.fiscal_year,
+            "department": item.settlement.department.slug,
+            "code": item.code,
+        }
+        for item in records.get("items", [])
+    ]
+    settlements = [{k: v for k, v in each.items() if k != "code"} for each in items]
+    return arguments | {
+        "settlement_item": items,
+        "item": items,
+        "settlement": settlements,
+        "settlement_year": [{"fiscal_year": each["fiscal_year"]} for each in items],
+        "initiative_image": [{"pk": image.pk} for image in records.get("images", [])],
+        "sitemap_section": [{"section": section} for section in SITEMAPS],
+    }
+
+
+def make_world(**publication) -> dict[str, list]:
+    """Make one record of every kind, all joined with each other, public unless told else.
+
+    `publication` are fields of Publication for all of them (`internal_note="…"`).
+    """
+    document = builders.make_document(**publication)
+    cited = {"source": document, "locator": "第1 1(1)"}
+    department = builders.make_department(parent=builders.make_department())
+    plan = builders.make_plan(**cited, **publication)
+    pillar = builders.make_pillar(plan=plan)
+    report = builders.make_report(**cited, **publication)
+    initiative = builders.make_initiative(
+        pillar=pillar,
+        report=report,
+        departments=[department],
+        places=[builders.make_place()],
+        distinctions=["架空初"],
+        fiscal_year=2020,
+        **cited,
+        **publication,
+    )
+    builders.make_link(initiative)
+    image = builders.make_image(initiative)
+    whole = builders.make_initiative_figure(initiative, **cited)
+    builders.make_initiative_figure(initiative, part_of=whole, **cited)
+    indicator = builders.make_indicator(department=department, **cited, **publication)
+    indicator.initiatives.add(initiative)
+    for actual in (120, 90):
+        builders.make_indicator_value(indicator, actual=actual, **cited, **publication)
+    settlement = builders.make_settlement(department=department, **cited, **publication)
+    program = builders.make_program(department=department, aliases=["架空の別名"])
+    builders.make_lineage(program)
+    item = builders.make_item(settlement, "1.2", amount_yen=4_016_000, program=program, **cited)
+    builders.make_settlement_figure(item, kind="expenditure", value=4_016, **cited)
+    builders.make_funding(item, amount_yen=4_016_000, **cited)
+    policy = builders.make_policy(settlement)
+    builders.make_effort(policy, item=item)
+    builders.make_cost(initiative, item)
+    builders.make_term()
+    for record in (initiative, item, indicator, report, document):
+        builders.make_change_note(record)
+    return {
+        "departments": [department],
+        "documents": [document],
+        "pillars": [pillar],
+        "reports": [report],
+        "initiatives": [initiative],
+        "images": [image],
+        "indicators": [indicator],
+        "programs": [program],
+        "items": [item],
+    }
