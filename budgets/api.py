@@ -83,7 +83,9 @@ class SettlementPage(Page):
 
 
 class CheckPage(SettlementPage):
-    status: Literal[*CheckStatus] | None = optional("結果がこの状態のものだけ")
+    status: Literal[*(status.value for status in CheckStatus)] | None = optional(
+        "結果がこの状態のものだけ"
+    )
 
 
 class ItemPage(TextPage):
@@ -123,7 +125,10 @@ def items():
     return (
         SettlementItem.objects.published()
         .select_related("settlement__department", "program", "source")
-        .prefetch_related(Prefetch("figures", figures), Prefetch("funding_sources", funding))
+        .prefetch_related(
+            Prefetch("figures", figures.order_by("position", "pk")),
+            Prefetch("funding_sources", funding.order_by("pk")),
+        )
     )
 
 

@@ -224,7 +224,7 @@ def item_fields(request: HttpRequest, item: SettlementItem, breakdown: CheckResu
         and ProgramRef(
             slug=item.program.slug, name=item.program.name, url=url_of(request, item.program)
         ),
-        "figures": [figure_fields(request, figure, "item") for figure in item.figures.all()],
+        "figures": [figure_fields(request, figure) for figure in item.figures.all()],
         "funding": [
             FundingOut(kind=each.kind, amount_yen=each.amount_yen, source=source_of(request, each))
             for each in item.funding_sources.all()

@@ -3,41 +3,38 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
+from django.db.models import Exists, F, OuterRef, Q
+
 from portal.models import MONEY_KINDS
 
 from .checks import CheckResult, FigureFacts, ItemFacts, attribute_yen, check_breakdowns
 from .models import CostRelation, FundingSource, InitiativeCost, SettlementFigure, SettlementItem
 
+STATED = ("code", "amount_yen", "budget_yen", "carried_over_yen", "unused_yen")
+
 
 def load_item_facts(settlements, costs=None) -> dict[int, list[ItemFacts]]:
     """Return the facts of whole settlements by their primary keys, in four queries.
 
+    Of the figures come those that a check compares: money, wholes and parts.
     `settlements` is a queryset, or a collection of records or keys. `costs` are the attributions
     that count: the public ones, unless staff look (`InitiativeCost.objects.all()`).
     """
     costs = InitiativeCost.objects.published() if costs is None else costs
     figures, funding, shares = defaultdict(list), defaultdict(list), defaultdict(list)
-    for figure in _figures_of(settlements):
+    for figure in _comparable_figures(settlements):
         figures[figure.item_id].append(_figure_facts(figure))
-    for source in FundingSource.objects.filter(item__settlement__in=settlements).order_by("pk"):
-        funding[source.item_id].append(source.amount_yen)
-    for cost in costs.filter(item__settlement__in=settlements, relation=CostRelation.COST).order_by(
-        "pk"
-    ):
-        shares[cost.item_id].append(cost.share_percent)
+    sources = FundingSource.objects.filter(item__settlement__in=settlements).order_by("pk")
+    for item, amount_yen in sources.values_list("item", "amount_yen"):
+        funding[item].append(amount_yen)
+    costs = costs.filter(item__settlement__in=settlements, relation=CostRelation.COST)
+    for item, share in costs.order_by("pk").values_list("item", "share_percent"):
+        shares[item].append(share)
+    items = SettlementItem.objects.filter(settlement__in=settlements).order_by()
     facts = defaultdict(list)
-    for item in SettlementItem.objects.filter(settlement__in=settlements).defer("body"):
-        facts[item.settlement_id].append(
-            ItemFacts(
-                item.code,
-                item.amount_yen,
-                item.budget_yen,
-                item.carried_over_yen,
-                item.unused_yen,
-                tuple(figures[item.pk]),
-                tuple(funding[item.pk]),
-                tuple(shares[item.pk]),
-            )
+    for settlement, item, *stated in items.values_list("settlement", "pk", *STATED):
+        facts[settlement].append(
+            ItemFacts(*stated, tuple(figures[item]), tuple(funding[item]), tuple(shares[item]))
         )
     return facts
 
@@ -51,8 +48,8 @@ def load_breakdowns(items: Iterable[SettlementItem]) -> dict[int, CheckResult]:
     amounts = defaultdict(dict)
     for item in items:
         amounts[item.settlement_id][item.code] = item.amount_yen
-    for figure in _figures_of(amounts).filter(kind__in=MONEY_KINDS):
-        figures[figure.item.settlement_id][figure.item.code].append(_figure_facts(figure))
+    for figure in _comparable_figures(amounts).filter(kind__in=MONEY_KINDS):
+        figures[figure.settlement][figure.code].append(_figure_facts(figure))
     results = {
         settlement: check_breakdowns(
             ItemFacts(code, asked.get(code), figures=tuple(figures[settlement][code]))
@@ -89,15 +86,17 @@ def load_attributions(costs: Iterable[InitiativeCost]) -> dict[int, int]:
     return attributed
 
 
-def _figures_of(settlements):
+def _comparable_figures(settlements):
+    """Keep money, wholes and parts: a check over all years would read every figure there is."""
+    parts = SettlementFigure.objects.filter(part_of=OuterRef("pk"))
     return (
-        SettlementFigure.objects.filter(item__settlement__in=settlements)
-        .select_related("item")
-        .only(
-            *("group", "label", "measure", "kind", "value", "unit", "part_of_id", "position"),
-            *("item__settlement_id", "item__code"),
+        SettlementFigure.objects.filter(
+            Q(kind__in=MONEY_KINDS) | Q(part_of__isnull=False) | Exists(parts),
+            item__settlement__in=settlements,
         )
-        .order_by("item", "position", "pk")
+        .annotate(settlement=F("item__settlement_id"), code=F("item__code"))
+        .only("item_id", "group", "label", "measure", "kind", "value", "unit", "part_of_id")
+        .order_by("item_id", "position", "pk")
     )
 
 

@@ -140,13 +140,13 @@ def load_figures(rows) -> list[Figure]:
 
 def figure_out(request: HttpRequest, figure: Figure) -> FlatFigureOut:
     if isinstance(figure, SettlementFigure):
-        owner, record, title = "item", figure.item, figure.item.name
+        record, title = figure.item, figure.item.name
         kind, fiscal_year = "settlement_item", record.settlement.fiscal_year
     else:
-        owner, record, title = "initiative", figure.initiative, figure.initiative.title
+        record, title = figure.initiative, figure.initiative.title
         kind, fiscal_year = "initiative", record.fiscal_year
     return FlatFigureOut(
-        **figure_fields(request, figure, owner),
+        **figure_fields(request, figure),
         fiscal_year=fiscal_year,
         record=RecordRef(kind=kind, title=title, url=url_of(request, record)),
     )

@@ -157,7 +157,7 @@ def initiatives():
             "departments",
             "places",
             Prefetch("distinctions", Distinction.objects.published()),
-            Prefetch("figures", figures),
+            Prefetch("figures", figures.order_by("position", "pk")),
             Prefetch("images", InitiativeImage.objects.published()),
             Prefetch("links", InitiativeLink.objects.published()),
             Prefetch("costs", costs),
@@ -189,9 +189,7 @@ def initiative_out(
         departments=[department_ref(each) for each in initiative.departments.all()],
         places=[PlaceOut(code=place.code, name=place.name) for place in initiative.places.all()],
         distinctions=[each.name for each in initiative.distinctions.all()],
-        figures=[
-            figure_fields(request, figure, "initiative") for figure in initiative.figures.all()
-        ],
+        figures=[figure_fields(request, figure) for figure in initiative.figures.all()],
         costs=[cost_out(request, cost, attributed) for cost in initiative.costs.all()],
         images=[
             ImageOut(

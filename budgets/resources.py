@@ -1,3 +1,5 @@
+from django.core.exceptions import ValidationError
+
 from portal.record_resources import CITED, FIGURE, PUBLICATION, FigureResource, RecordResource
 
 from .item_codes import parent_code
@@ -51,7 +53,12 @@ class SettlementItemResource(RecordResource):
         return [(*key[:-1], above)] if above else []
 
     def complete(self, instance, row, errors):
-        if errors or instance.pk:
+        if instance.pk or instance.settlement_id is None:
+            return
+        try:
+            instance._meta.get_field("code").clean(instance.code, instance)
+        except ValidationError as error:
+            errors["code"] = error
             return
         for above in self.list_wholes(self.key_of(row), row):
             try:

@@ -103,13 +103,13 @@ def department_ref(department: Department) -> DepartmentRef:
     return DepartmentRef(slug=department.slug, name=department.name)
 
 
-def figure_fields(request: HttpRequest, figure: Figure, owner: str) -> dict:
+def figure_fields(request: HttpRequest, figure: Figure) -> dict:
     """Return what FigureOut holds; needs `source` and `part_of` loaded.
 
-    `owner` names the foreign key to the record; a whole that stands elsewhere is not shown.
+    A whole that stands in another record, which may be hidden, is not shown.
     """
     whole = figure.part_of
-    if whole and getattr(whole, f"{owner}_id") != getattr(figure, f"{owner}_id"):
+    if whole and whole.record_id != figure.record_id:
         whole = None
     return {
         **_key_of(figure),

@@ -27,6 +27,13 @@ class _Parsed:
         return str(value)
 
 
+class TextFormField(forms.CharField):
+    """A text with the newlines that it is kept with; browsers send others."""
+
+    def to_python(self, value):
+        return super().to_python(value.replace("\r\n", "\n") if value else value)
+
+
 class FiscalYearFormField(_Parsed, forms.IntegerField):
     parse = staticmethod(parse_fiscal_year)
 

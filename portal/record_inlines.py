@@ -10,17 +10,21 @@ from django.contrib.admin.widgets import (
 from django.db import models
 from django.forms.models import BaseInlineFormSet
 
-from .form_fields import AmountFormField, FiscalYearFormField, NumberFormField
+from .form_fields import AmountFormField, FiscalYearFormField, NumberFormField, TextFormField
 from .models import FiscalYearField
 
 FORM_FIELDS = {
     FiscalYearField: {"form_class": FiscalYearFormField},
     models.BigIntegerField: {"form_class": AmountFormField, "widget": AdminTextInputWidget},
     models.DecimalField: {"form_class": NumberFormField},
+    models.TextField: {"form_class": TextFormField},
     models.URLField: {"assume_scheme": "https"},
 }
 COMPACT = FORM_FIELDS | {
-    models.TextField: {"widget": AdminTextareaWidget(attrs={"rows": 1})},
+    models.TextField: {
+        "form_class": TextFormField,
+        "widget": AdminTextareaWidget(attrs={"rows": 1}),
+    },
 }
 
 

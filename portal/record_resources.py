@@ -103,6 +103,9 @@ class RecordResource(ModelResource):
         many = [name for name, field in fields.items() if field.many_to_many]
         return queryset.select_related(*single).prefetch_related(*many)
 
+    def after_export(self, queryset, dataset, **kwargs):
+        dataset.title = str(self.get_display_name())
+
     def export_texts(self, instance):
         """Return the text of each column as a file would hold it."""
         return {
@@ -331,8 +334,13 @@ class RecordResource(ModelResource):
             yield Problem(line, "", "", message)
         if row_result.validation_error is None:
             return
-        for name, errors in row_result.validation_error.error_dict.items():
-            header = self.headers.get(name, "")
+        columns = list(row)
+        by_header = [
+            (self.headers.get(name, ""), errors)
+            for name, errors in row_result.validation_error.error_dict.items()
+        ]
+        by_header.sort(key=lambda pair: columns.index(pair[0]) if pair[0] in row else len(row))
+        for header, errors in by_header:
             for error in errors:
                 is_blank = error.code in ("blank", "null")
                 if is_blank and header not in row:

@@ -5,6 +5,9 @@ from html.parser import HTMLParser
 
 from django.contrib import admin
 from django.contrib.auth.models import Group
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tests import builders
@@ -93,3 +96,128 @@ def list_screens(model) -> dict[str, str]:
     if getattr(model_admin, "resource_classes", None):
         screens |= {action: reverse(f"{name}_{action}") for action in ("import", "export")}
     return screens
+
+
+def page_url(model, action) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{action}")
+
+
+def export(client, model, file_format) -> bytes:
+    """Return the file that the export screen gives for a format: utf-8-sig, utf-8, cp932, xlsx."""
+    number = ["utf-8-sig", "utf-8", "cp932", "xlsx"].index(file_format)
+    response = client.post(page_url(model, "export"), {"format": number, "resource": ""})
+    assert response.headers["Content-Disposition"].startswith("attachment"), Page(
+        response.content.decode()
+    ).words
+    return response.content
+
+
+def upload(client, model, data, name="表.csv"):
+    """Send a file to the import screen; return its answer, whose context holds the result."""
+    if isinstance(data, str):
+        data = data.encode()
+    file = SimpleUploadedFile(name, data)
+    response = client.post(page_url(model, "import"), {"import_file": file, "format": "0"})
+    assert response.status_code == 200
+    return response
+
+
+def confirm(client, model, previewed):
+    """Press 取り込む on a preview; return the page that follows."""
+    fields = previewed.context["confirm_form"].initial
+    return client.post(page_url(model, "process_import"), fields, follow=True)
+
+
+def import_file(client, model, data, name="表.csv"):
+    previewed = upload(client, model, data, name)
+    assert list_problems(previewed) == []
+    return confirm(client, model, previewed)
+
+
+def list_problems(response) -> list[tuple]:
+    """Return (line, column, value, message) for each problem; what concerns the file as (message,)."""
+    form = response.context.get("form")
+    refusals = [(message,) for message in form.errors.get("import_file", [])] if form else []
+    result = response.context.get("result")
+    if result is None:
+        return refusals
+    refusals += [(str(error.error),) for error in result.base_errors]
+    return refusals + [(p.line, p.column, p.value, p.message) for p in result.problems]
+
+
+def change_url(record) -> str:
+    name = f"admin:{record._meta.app_label}_{record._meta.model_name}_change"
+    return reverse(name, args=[record.pk])
+
+
+def text_of(response) -> str:
+    return " ".join(" ".join(Page(response.content.decode()).words).split())
+
+
+class _Form(HTMLParser):
+    """What a browser sends when a record's form is saved as it stands."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.values, self.select, self.textarea, self.inside = {}, None, None, False
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        if tag == "form":
+            self.inside = found.get("id", "").endswith("_form")
+        if not self.inside:
+            return
+        name, kind = found.get("name"), found.get("type")
+        if tag == "select":
+            self.select = name
+            if "multiple" not in found:
+                self.values[name] = ""
+        elif tag == "option" and "selected" in found and self.select in self.values:
+            self.values[self.select] = found.get("value", "")
+        elif tag == "option" and "selected" in found:
+            self.values.setdefault(f"*{self.select}", []).append(found["value"])
+        elif tag == "textarea":
+            self.textarea = name
+            self.values[name] = ""
+        elif tag == "input" and name and kind not in ("submit", "file"):
+            if kind not in ("checkbox", "radio") or "checked" in found:
+                self.values[name] = found.get("value", "")
+
+    def handle_endtag(self, tag):
+        if tag == "form":
+            self.inside = False
+        elif tag == "textarea" and self.textarea:
+            text = self.values[self.textarea].replace("\r\n", "\n").removeprefix("\n")
+            self.values[self.textarea] = text.replace("\n", "\r\n")
+            self.textarea = None
+
+    def handle_data(self, data):
+        if self.textarea:
+            self.values[self.textarea] += data
+
+
+def form_of(html) -> dict:
+    """Return the values of a record's form, without the hidden row that scripts copy."""
+    return {
+        name.removeprefix("*"): value
+        for name, value in _Form(html).values.items()
+        if "__prefix__" not in name
+    }
+
+
+def save(client, page, changes) -> list[str]:
+    """Send the form of a record's page with some values changed; return the errors, if any."""
+    values = form_of(page.content.decode()) | changes
+    response = client.post(page.request["PATH_INFO"], values)
+    if response.status_code == 302:
+        return []
+    return [str(message) for message in response.context["errors"]]
+
+
+def count_queries(client, address) -> int:
+    """Return how many queries a page takes once the caches of a process are warm."""
+    client.get(address)
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(address).status_code == 200
+    return len(queries)
