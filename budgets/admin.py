@@ -49,9 +49,9 @@ def render_checks(results):
     return render_to_string("admin/budgets/_checks.html", {"results": results})
 
 
-def load_facts(settlement):
+def load_facts(settlement_pk):
     """Return the facts that the checks compare, with every attribution, public or not."""
-    return load_item_facts([settlement], InitiativeCost.objects.all())[settlement.pk]
+    return load_item_facts([settlement_pk], InitiativeCost.objects.all())[settlement_pk]
 
 
 class PriorityPolicyInline(RecordInline):
@@ -77,14 +77,14 @@ class SettlementAdmin(SpreadsheetAdmin):
     inlines = [PriorityPolicyInline]
     fieldsets = [
         (None, {"fields": ["fiscal_year", "department", "stage"]}),
-        ("内容", {"fields": ["heading", "introduction"]}),
+        ("内容", {"fields": ["heading", "introduction", "easy_summary"]}),
         CITED_FIELDSET,
         PUBLICATION_FIELDSET,
         CHECKS_FIELDSET,
     ]
 
     def get_queryset(self, request):
-        return super().get_queryset(request).select_related("department").with_totals()
+        return super().get_queryset(request).with_totals()
 
     def get_links(self, request, settlement):
         items = list_url("budgets_settlementitem", settlement__id__exact=settlement.pk)
@@ -110,7 +110,7 @@ class SettlementAdmin(SpreadsheetAdmin):
     def checks(self, settlement):
         if settlement.pk is None:
             return "保存すると表示します。"
-        return render_checks(check_settlement(load_facts(settlement)))
+        return render_checks(check_settlement(load_facts(settlement.pk)))
 
 
 class PriorityEffortInline(RecordInline):
@@ -212,13 +212,10 @@ class SettlementItemAdmin(SpreadsheetAdmin):
                 "description": "資料に書いてあるものだけを入れてください。空欄は「記載なし」です。",
             },
         ),
-        ("内容", {"fields": ["body", "program"]}),
+        ("内容", {"fields": ["body", "easy_summary", "program"]}),
         CITED_FIELDSET,
         CHECKS_FIELDSET,
     ]
-
-    def get_queryset(self, request):
-        return super().get_queryset(request).select_related("settlement__department")
 
     def get_links(self, request, item):
         below = {"settlement": item.settlement_id, "parent": item.pk, "code": next_code(item)}
@@ -243,9 +240,10 @@ class SettlementItemAdmin(SpreadsheetAdmin):
 
     @admin.display(description="結果")
     def checks(self, item):
-        if item.pk is None:
+        saved = SettlementItem.objects.filter(pk=item.pk).first()
+        if saved is None:
             return "保存すると表示します。"
-        return render_checks(check_item(load_facts(item.settlement), item.code))
+        return render_checks(check_item(load_facts(saved.settlement_id), saved.code))
 
 
 @admin.register(SettlementFigure)

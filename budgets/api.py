@@ -13,7 +13,7 @@ from portal.addresses import redirect_former_slug
 from portal.api_parameters import (
     DEPARTMENT,
     FISCAL_YEAR,
-    MAX_INTEGER,
+    MAX_YEN,
     FiscalYear,
     Page,
     Slug,
@@ -65,7 +65,7 @@ ORDERS = {
     "amount_yen": [F("amount_yen").asc(nulls_last=True), *PLACE, "pk"],
     "-amount_yen": [F("amount_yen").desc(nulls_last=True), *PLACE, "pk"],
 }
-AmountYen = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+AmountYen = Annotated[int, Field(ge=0, le=MAX_YEN)]
 Level = Annotated[int, Field(ge=1, le=MAX_LEVEL)]
 ItemCode = Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^{CODE_PATTERN}$"})]
 
@@ -157,6 +157,7 @@ def get_settlement(request, fiscal_year: FiscalYear, department: Slug):
     return SettlementDetailOut(
         **settlement_fields(request, settlement),
         introduction=settlement.introduction,
+        easy_summary=settlement.easy_summary,
         priority_policies=[
             policy_out(policy) for policy in policies.prefetch_related(Prefetch("efforts", efforts))
         ],

@@ -124,6 +124,7 @@ class ItemOut(BaseModel):
     level: int = Field(description="段。最も上の項目が1")
     name: str = Field(description="名称")
     body: str = Field(description="本文（Markdown）")
+    easy_summary: str = Field(description="やさしい日本語の要約。なければ空")
     amount_yen: int | None = Field(
         description="決算額（円）。資料に記載がなければ null（0円とは違う）"
     )
@@ -173,6 +174,7 @@ class OneItemOut(FlatItemOut):
 
 class SettlementDetailOut(SettlementOut):
     introduction: str = Field(description="概要（Markdown）")
+    easy_summary: str = Field(description="やさしい日本語の要約。なければ空")
     priority_policies: list[PolicyOut] = Field(description="重点施策")
     items: list[NestedItemOut] = Field(description="決算項目の木。最も上の項目から")
 
@@ -218,6 +220,7 @@ def item_fields(request: HttpRequest, item: SettlementItem, breakdown: CheckResu
         "level": item.depth,
         "name": item.name,
         "body": item.body,
+        "easy_summary": item.easy_summary,
         **{name: getattr(item, name) for name in AMOUNTS},
         "parent_code": parent_code(item.code) or None,
         "program": item.program

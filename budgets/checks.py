@@ -8,42 +8,14 @@ gives one. Amounts are whole yen; blank (None) is not zero; no tolerance anywher
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from enum import StrEnum
+from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 
-from portal.amounts import format_amount
-
+from .check_results import CheckName, CheckResult, CheckStatus, Operand, format_quantity
 from .item_codes import code_order, parent_code
 
 EXPENDITURE = "expenditure"
-
-
-class _Labelled(StrEnum):
-    def __new__(cls, value, label):
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.label = label
-        return member
-
-
-class CheckName(_Labelled):
-    BREAKDOWN = "breakdown", "決算額と内訳"
-    CHILDREN = "children", "決算額と下位の項目"
-    PARTS = "parts", "数値とその内訳"
-    IDENTITY = "identity", "予算現額と決算額・繰越額・不用額"
-    FUNDING = "funding", "決算額と財源"
-    ATTRIBUTION = "attribution", "取組への按分"
-
-
-class CheckStatus(_Labelled):
-    MATCHED = "matched", "一致"
-    PARTIAL = "partial", "一部"
-    EXCEEDED = "exceeded", "超過"
-    MISMATCHED = "mismatched", "不一致"
-    OVERLAPPING = "overlapping", "重複"
-    NONE = "none", "内訳の記載なし"
 
 
 @dataclass(frozen=True)
@@ -72,48 +44,6 @@ class ItemFacts:
     figures: tuple[FigureFacts, ...] = ()
     funding: tuple[int, ...] = ()
     shares: tuple[Decimal, ...] = ()
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """What a check found at the item `code`; `subject` names the figure that it is about.
-
-    `expected` is what the paper states, `actual` what adds up, both in `unit`.
-    """
-
-    check: CheckName
-    status: CheckStatus
-    code: str
-    message: str
-    expected: int | Decimal | None = None
-    actual: int | Decimal | None = None
-    unit: str = "円"
-    subject: str = ""
-
-    @property
-    def difference(self) -> int | Decimal | None:
-        """Return actual - expected: negative for what is missing, positive for what is too much."""
-        if self.expected is None or self.actual is None:
-            return None
-        return self.actual - self.expected
-
-    @property
-    def covered_percent(self) -> Decimal | None:
-        """Return actual in percent of expected, to one place, never rounded to a false 100."""
-        if not self.expected or self.actual is None or self.actual / self.expected < 0:
-            return None
-        rounding = ROUND_CEILING if self.status == CheckStatus.EXCEEDED else ROUND_FLOOR
-        percent = Decimal(self.actual) * 100 / Decimal(self.expected)
-        return percent.quantize(Decimal("0.1"), rounding)
-
-    @property
-    def is_problem(self) -> bool:
-        """Tell whether numbers contradict each other; a gap in what is published does not."""
-        return self.status in (
-            CheckStatus.EXCEEDED,
-            CheckStatus.MISMATCHED,
-            CheckStatus.OVERLAPPING,
-        )
 
 
 def check_settlement(items: Iterable[ItemFacts]) -> list[CheckResult]:
@@ -178,18 +108,18 @@ class _Tree:
             yield from self._check_parts(code, figure)
 
     def breakdown(self, code: str) -> CheckResult:
-        stated, covered = self.items[code].amount_yen, self.spent_within.get(code)
+        stated, spent = self.items[code].amount_yen, self.spent_within.get(code)
         if stated is None:
             message = "決算額が資料に記載されていないため、内訳と比べられません。"
-        elif covered is None:
+        elif spent is None:
             message = "金額の内訳は資料に記載されていません。"
         else:
-            return _compared(CheckName.BREAKDOWN, code, stated, covered, "公表された内訳", "決算額")
+            return _compared(CheckName.BREAKDOWN, code, stated, spent, "公表された内訳", "決算額")
         return CheckResult(CheckName.BREAKDOWN, CheckStatus.NONE, code, message, expected=stated)
 
     @cached_property
-    def spent_within(self) -> dict[str, int]:
-        """Sum the expenditure figures of each item's subtree; no key where there is none.
+    def spent_within(self) -> dict[str, list[Operand]]:
+        """List the expenditure figures of each item's subtree; no key where there is none.
 
         A figure counts unless it is part of another expenditure figure of the same subtree.
         """
@@ -200,7 +130,9 @@ class _Tree:
             wholes = self._wholes(figure)
             for above in _lineage(code):
                 if not any(_is_within(whole, above) for whole in wholes):
-                    spent[above] = spent.get(above, 0) + figure.amount_yen
+                    spent.setdefault(above, []).append(
+                        Operand(figure.name, figure.amount_yen, "円", code)
+                    )
         return spent
 
     def _wholes(self, figure: FigureFacts) -> list[str]:
@@ -218,30 +150,30 @@ class _Tree:
         return [] if figure.key in seen else codes
 
     def _check_children(self, item: ItemFacts) -> Iterator[CheckResult]:
-        amounts, silent = self._stated_below(item.code)
-        if not amounts:
+        stated, silent = self._stated_below(item.code)
+        if not stated:
             return
         yield _compared(
             CheckName.CHILDREN,
             item.code,
             item.amount_yen,
-            sum(amounts),
-            f"決算額の記載がある下位の項目{len(amounts)}件の合計",
+            stated,
+            f"決算額の記載がある下位の項目{len(stated)}件の合計",
             "決算額",
             is_complete=not silent,
         )
 
-    def _stated_below(self, code: str) -> tuple[list[int], int]:
+    def _stated_below(self, code: str) -> tuple[list[Operand], int]:
         """Return the topmost amounts stated below an item, and how many branches state none."""
-        amounts, silent = [], 0
+        stated, silent = [], 0
         for child in self.children[code]:
             if (amount := self.items[child].amount_yen) is not None:
-                amounts.append(amount)
+                stated.append(Operand("決算額", amount, "円", child))
                 continue
             below, silent_below = self._stated_below(child)
-            amounts += below
+            stated += below
             silent += silent_below if below else 1
-        return amounts, silent
+        return stated, silent
 
     def _check_parts(self, code: str, whole: FigureFacts) -> Iterator[CheckResult]:
         """Compare a figure with each partition of it: the parts that share a `group`."""
@@ -252,9 +184,9 @@ class _Tree:
             subject = f"「{whole.name}」" + (f"の「{group}」" if group else "")
             same = [whole, *parts]
             if len({figure.unit for figure in same}) == 1:
-                stated, found, unit = whole.value, sum(part.value for part in parts), whole.unit
+                values, unit = [figure.value for figure in same], whole.unit
             elif all(figure.amount_yen is not None for figure in same):
-                stated, found, unit = whole.amount_yen, sum(p.amount_yen for p in parts), "円"
+                values, unit = [figure.amount_yen for figure in same], "円"
             else:
                 yield CheckResult(
                     CheckName.PARTS,
@@ -269,8 +201,11 @@ class _Tree:
             yield _compared(
                 CheckName.PARTS,
                 code,
-                stated,
-                found,
+                values[0],
+                [
+                    Operand(part.name, value, unit, self.figures[part.key][0])
+                    for part, value in zip(parts, values[1:], strict=True)
+                ],
                 f"{subject}の内訳の合計",
                 "全体",
                 unit=unit,
@@ -282,12 +217,10 @@ class _Tree:
             return
         percent = sum(item.shares)
         if percent > 100:
-            message = (
-                f"取組に按分された割合の合計が{_quantity(percent, '%')}で、100%を超えています。"
-            )
+            message = f"取組に按分された割合の合計が{format_quantity(percent, '%')}で、100%を超えています。"
             status = CheckStatus.EXCEEDED
         elif percent < 100:
-            message = f"決算額の{_quantity(percent, '%')}が取組に按分されています。"
+            message = f"決算額の{format_quantity(percent, '%')}が取組に按分されています。"
             status = CheckStatus.PARTIAL
         else:
             message, status = "決算額のすべてが取組に按分されています。", CheckStatus.MATCHED
@@ -297,26 +230,46 @@ class _Tree:
                 f"この項目と下位の項目（{'、'.join(nested)}）の両方が取組に按分されていて、"
                 "同じ額が二重に数えられます。"
             )
+        operands = tuple(Operand("按分", share, "%", item.code) for share in item.shares)
         yield CheckResult(
-            CheckName.ATTRIBUTION, status, item.code, message, Decimal(100), percent, "%"
+            CheckName.ATTRIBUTION,
+            status,
+            item.code,
+            message,
+            Decimal(100),
+            percent,
+            "%",
+            operands=operands,
         )
 
 
 def _check_identity(item: ItemFacts) -> Iterator[CheckResult]:
-    terms = (item.amount_yen, item.carried_over_yen, item.unused_yen)
-    if item.budget_yen is None or None in terms:
+    terms = {
+        "決算額": item.amount_yen,
+        "翌年度繰越額": item.carried_over_yen,
+        "不用額": item.unused_yen,
+    }
+    if item.budget_yen is None or None in terms.values():
         return
-    total = sum(terms)
+    total = sum(terms.values())
     if total == item.budget_yen:
         status = CheckStatus.MATCHED
         message = "予算現額は、決算額・翌年度繰越額・不用額の合計と一致します。"
     else:
         status = CheckStatus.MISMATCHED
         message = (
-            f"予算現額（{_quantity(item.budget_yen, '円')}）が、決算額・翌年度繰越額・不用額の合計"
-            f"（{_quantity(total, '円')}）と一致しません。"
+            f"予算現額（{format_quantity(item.budget_yen, '円')}）が、決算額・翌年度繰越額・不用額の合計"
+            f"（{format_quantity(total, '円')}）と一致しません。"
         )
-    yield CheckResult(CheckName.IDENTITY, status, item.code, message, item.budget_yen, total)
+    yield CheckResult(
+        CheckName.IDENTITY,
+        status,
+        item.code,
+        message,
+        item.budget_yen,
+        total,
+        operands=tuple(Operand(name, yen, "円", item.code) for name, yen in terms.items()),
+    )
 
 
 def _check_funding(item: ItemFacts) -> Iterator[CheckResult]:
@@ -325,35 +278,47 @@ def _check_funding(item: ItemFacts) -> Iterator[CheckResult]:
             CheckName.FUNDING,
             item.code,
             item.amount_yen,
-            sum(item.funding),
+            [Operand("財源", yen, "円", item.code) for yen in item.funding],
             "財源の合計",
             "決算額",
         )
 
 
 def _compared(
-    check, code, stated, found, found_name, stated_name, *, unit="円", subject="", is_complete=True
+    check,
+    code,
+    stated,
+    operands,
+    found_name,
+    stated_name,
+    *,
+    unit="円",
+    subject="",
+    is_complete=True,
 ) -> CheckResult:
-    """Compare what adds up with what is stated, and say it in a sentence.
+    """Compare the sum of the operands with what is stated, and say it in a sentence.
 
     `is_complete` False: some summand is not stated, so that an equal sum proves nothing.
     """
+    found = sum(operand.value for operand in operands)
     sign = -1 if stated < 0 else 1
     if found == stated:
         status = CheckStatus.MATCHED if is_complete else CheckStatus.PARTIAL
     else:
         status = CheckStatus.EXCEEDED if sign * found > sign * stated else CheckStatus.PARTIAL
-    result = CheckResult(check, status, code, "", stated, found, unit, subject)
-    printed = f"{stated_name}{_quantity(stated, unit)}"
+    result = CheckResult(check, status, code, "", stated, found, unit, subject, tuple(operands))
+    printed = f"{stated_name}{format_quantity(stated, unit)}"
     if found == stated:
         message = f"{found_name}は、{printed}と一致します。"
     elif status == CheckStatus.EXCEEDED:
-        message = f"{found_name}は、{printed}を{_quantity(abs(found - stated), unit)}上回ります。"
+        message = (
+            f"{found_name}は、{printed}を{format_quantity(abs(found - stated), unit)}上回ります。"
+        )
     elif not result.covered_percent:
-        message = f"{found_name}は{_quantity(found, unit)}で、{printed}に届きません。"
+        message = f"{found_name}は{format_quantity(found, unit)}で、{printed}に届きません。"
     else:
-        percent = _quantity(result.covered_percent, "%")
-        message = f"{found_name}は、{printed}の{percent}（{_quantity(found, unit)}）です。"
+        percent = format_quantity(result.covered_percent, "%")
+        message = f"{found_name}は、{printed}の{percent}（{format_quantity(found, unit)}）です。"
     if not is_complete:
         message += "決算額の記載がない下位の項目があります。"
     return replace(result, message=message)
@@ -367,10 +332,3 @@ def _lineage(code: str) -> Iterator[str]:
 
 def _is_within(code: str, above: str) -> bool:
     return code == above or code.startswith(f"{above}.")
-
-
-def _quantity(value: int | Decimal, unit: str) -> str:
-    """Return a number as a sentence prints it: 7,997千円, 203件, 62.5%."""
-    if unit == "円" and value == int(value):
-        return format_amount(int(value), "円" if value % 1000 else "千円")
-    return f"{Decimal(value).normalize():,f}{unit}"

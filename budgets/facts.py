@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from operator import attrgetter
 
 from django.db.models import Exists, F, OuterRef, Q
 
@@ -13,12 +14,13 @@ from .models import CostRelation, FundingSource, InitiativeCost, SettlementFigur
 STATED = ("code", "amount_yen", "budget_yen", "carried_over_yen", "unused_yen")
 
 
-def load_item_facts(settlements, costs=None) -> dict[int, list[ItemFacts]]:
+def load_item_facts(settlements, costs=None, items=None) -> dict[int, list[ItemFacts]]:
     """Return the facts of whole settlements by their primary keys, in four queries.
 
     Of the figures come those that a check compares: money, wholes and parts.
     `settlements` is a queryset, or a collection of records or keys. `costs` are the attributions
-    that count: the public ones, unless staff look (`InitiativeCost.objects.all()`).
+    that count: the public ones, unless staff look (`InitiativeCost.objects.all()`). `items` spare
+    a query where all items of the settlements are loaded already.
     """
     costs = InitiativeCost.objects.published() if costs is None else costs
     figures, funding, shares = defaultdict(list), defaultdict(list), defaultdict(list)
@@ -30,9 +32,13 @@ def load_item_facts(settlements, costs=None) -> dict[int, list[ItemFacts]]:
     costs = costs.filter(item__settlement__in=settlements, relation=CostRelation.COST)
     for item, share in costs.order_by("pk").values_list("item", "share_percent"):
         shares[item].append(share)
-    items = SettlementItem.objects.filter(settlement__in=settlements).order_by()
+    if items is None:
+        items = SettlementItem.objects.filter(settlement__in=settlements).order_by()
+        rows = items.values_list("settlement", "pk", *STATED)
+    else:
+        rows = map(attrgetter("settlement_id", "pk", *STATED), items)
     facts = defaultdict(list)
-    for settlement, item, *stated in items.values_list("settlement", "pk", *STATED):
+    for settlement, item, *stated in rows:
         facts[settlement].append(
             ItemFacts(*stated, tuple(figures[item]), tuple(funding[item]), tuple(shares[item]))
         )
@@ -67,16 +73,22 @@ def load_attributions(costs: Iterable[InitiativeCost]) -> dict[int, int]:
     up to its amount. No key for an editorial link, for an item without an amount, and where the
     shares exceed 100 percent.
     """
-    by_item = defaultdict(list)
     items = {cost.item_id for cost in costs}
-    for cost in (
+    return attribute_costs(
         InitiativeCost.objects.published()
-        .filter(item__in=items, relation=CostRelation.COST)
+        .filter(item__in=items)
         .select_related("item")
-        .only("share_percent", "item__amount_yen")
+        .only("relation", "share_percent", "item__amount_yen")
         .order_by("pk")
-    ):
-        by_item[cost.item].append(cost)
+    )
+
+
+def attribute_costs(costs: Iterable[InitiativeCost]) -> dict[int, int]:
+    """Do as `load_attributions` with all public costs of some items, in the order of their keys."""
+    by_item = defaultdict(list)
+    for cost in costs:
+        if cost.relation == CostRelation.COST:
+            by_item[cost.item].append(cost)
     attributed = {}
     for item, sharing in by_item.items():
         shares = [cost.share_percent for cost in sharing]

@@ -1,6 +1,7 @@
 from django import forms
 from django.db.models import Exists, F, OuterRef
 
+from portal.display_unit import UNITS
 from portal.fiscal_year import format_fiscal_year_both
 from portal.lists import FiscalYearChoice, ListForm
 from portal.models import Department
@@ -11,10 +12,22 @@ BY_DEPARTMENT = ["department__position", "department__slug"]
 BY_STATED_AMOUNT = F("stated_amount_yen").desc(nulls_last=True)
 
 
-class SettlementListForm(ListForm):
+class UnitForm(ListForm):
+    """A page of amounts: the unit that they are shown in, and a table to take away."""
+
+    instead = ListForm.instead | {"unit": "千円で表示しています。"}
+
+    unit = forms.ChoiceField(
+        label="表示単位", required=False, choices=list(UNITS.items()), widget=forms.HiddenInput
+    )
+
+
+class SettlementListForm(UnitForm):
     """Settlements of all years and departments, `with_totals()`."""
 
-    q = None
+    field_order = ["fiscal_year", "department", "unit"]
+
+    unit = forms.ChoiceField(label="表示単位", required=False, choices=list(UNITS.items()))
     fiscal_year = FiscalYearChoice(label="年度", required=False, widget=forms.Select)
     department = forms.ModelChoiceField(
         Department.objects.none(),
@@ -47,42 +60,14 @@ class SettlementListForm(ListForm):
         return queryset
 
 
-class SettlementYearForm(ListForm):
-    """The settlements of one year, `with_totals()`."""
+class OutlineForm(UnitForm):
+    """A settlement, and which of its tables to take away."""
 
-    q = None
-    sorts = {
-        "department": ("部局の順", BY_DEPARTMENT),
-        "-amount_yen": ("金額の大きい順", [BY_STATED_AMOUNT, *BY_DEPARTMENT]),
-    }
+    instead = UnitForm.instead | {"table": "項目の表とみなします。"}
 
-
-class OutlineForm(ListForm):
-    """The items of a settlement in two orders, and which table to take away."""
-
-    q = None
     table = forms.ChoiceField(
-        label="表", required=False, choices=[("items", "項目"), ("figures", "実績値")]
+        label="表",
+        required=False,
+        choices=[("items", "項目"), ("figures", "実績値"), ("comparison", "前年度との比較")],
+        widget=forms.HiddenInput,
     )
-    sorts = {
-        "code": ("資料の順", ["code_order"]),
-        "-amount_yen": ("決算額の大きい順", [F("amount_yen").desc(nulls_last=True), "code_order"]),
-    }
-
-    @property
-    def is_by_amount(self) -> bool:
-        return self.value("sort") == "-amount_yen"
-
-    @property
-    def wants_figures(self) -> bool:
-        return self.value("table") == "figures"
-
-
-class TakeAwayForm(ListForm):
-    """A page that is no list, with a table to take away."""
-
-    q = None
-
-    def __init__(self, data):
-        super().__init__(data)
-        self.is_valid()

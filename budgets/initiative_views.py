@@ -11,15 +11,13 @@ from portal.addresses import redirect_former_slug
 from portal.lists import ListForm, csv_response
 from portal.models import ChangeNote
 
-from .facts import load_attributions
+from .facts import attribute_costs
 from .models import CostRelation, InitiativeCost
 
 
 @redirect_former_slug(Pillar)
 def pillar_detail(request, slug):
-    pillar = get_object_or_404(
-        Pillar.objects.published().select_related("plan__source"), slug=slug
-    )
+    pillar = get_object_or_404(Pillar.objects.published().select_related("plan__source"), slug=slug)
     form = ListForm(request.GET)
     if form.wants_csv:
         rows = form.filter(initiatives_as_rows().for_pillar(pillar))
@@ -54,10 +52,10 @@ def initiative_detail(request, slug):
         slug=slug,
     )
     figures = load_figures(initiative)
-    costs = list(costs_with_item().filter(initiative=initiative).order_by("pk"))
-    attributed = load_attributions(
-        [cost for cost in costs if cost.relation == CostRelation.COST]
-    )
+    items = InitiativeCost.objects.published().filter(initiative=initiative).values("item")
+    sharing = list(costs_with_item().filter(item__in=items).order_by("pk"))
+    attributed = attribute_costs(sharing)
+    costs = [cost for cost in sharing if cost.initiative_id == initiative.pk]
     before, after = find_neighbours(initiative)
     return render(
         request,

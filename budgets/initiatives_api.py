@@ -102,6 +102,7 @@ class InitiativeOut(BaseModel):
     title: str = Field(description="題名")
     summary: str = Field(description="概要")
     body: str = Field(description="本文（Markdown）")
+    easy_summary: str = Field(description="やさしい日本語の要約。なければ空")
     pillar: PillarRef = Field(description="総合計画の柱")
     report: ReportRef = Field(description="実績報告")
     fiscal_year: int | None = Field(
@@ -181,6 +182,7 @@ def initiative_out(
         title=initiative.title,
         summary=initiative.summary,
         body=initiative.body,
+        easy_summary=initiative.easy_summary,
         pillar=PillarRef(slug=pillar.slug, number=pillar.number, name=pillar.name),
         report=ReportRef(slug=report.slug, title=report.title, presented_on=report.presented_on),
         fiscal_year=initiative.fiscal_year,

@@ -79,6 +79,9 @@ class Settlement(Publication, Cited):
     )
     heading = models.CharField("資料の見出し", max_length=100, blank=True, help_text="例：第2 知事戦略")
     introduction = models.TextField("概要", blank=True, help_text="Markdownで書けます。")
+    easy_summary = models.TextField(
+        "やさしい日本語の要約", blank=True, help_text="短い文で、資料の事実だけを書きます。公開されます。"
+    )
     stage = models.CharField(
         "決算の段階",
         max_length=10,
@@ -244,6 +247,9 @@ class SettlementItem(Cited):
     code_order = CodeOrderField(max_length=39, editable=False)
     name = models.CharField("名称", max_length=200)
     body = models.TextField("本文", blank=True, help_text="Markdownで書けます。表も書けます。")
+    easy_summary = models.TextField(
+        "やさしい日本語の要約", blank=True, help_text="短い文で、資料の事実だけを書きます。公開されます。"
+    )
 
     amount_yen = models.BigIntegerField(
         "決算額（円）", null=True, blank=True, help_text="資料に書いてないときは空欄に。0円とは違います。"

@@ -15,12 +15,14 @@ from .checks import (
 )
 from .item_codes import parent_code
 from .models import InitiativeCost, SettlementItem
+from .shares import write_share
 
 BUDGET_FIELDS = [
     "initial_budget_yen",
     "supplementary_yen",
     "carried_in_yen",
     "budget_yen",
+    "amount_yen",
     "carried_over_yen",
     "unused_yen",
 ]
@@ -28,12 +30,17 @@ BUDGET_FIELDS = [
 
 @dataclass(frozen=True)
 class OutlineRow:
-    """An item, what the checks say of it, and what is stated below it where it states nothing."""
+    """An item, what the checks say of it, and what is stated below it where it states nothing.
+
+    Its shares are those of the item above and of all that its settlement states.
+    """
 
     item: SettlementItem
     breakdown: CheckResult
     checks: list[CheckResult] = field(default_factory=list)
     stated_below_yen: int | None = None
+    share_of_parent: str | None = None
+    share_of_total: str | None = None
 
     @property
     def problems(self) -> list[CheckResult]:
@@ -61,12 +68,21 @@ class Attribution:
 def make_outline(items: Iterable[SettlementItem], facts: Sequence[ItemFacts]) -> list[OutlineRow]:
     """Return a row an item, in the order of `items`; `facts` are those of its whole settlement."""
     breakdowns = check_breakdowns(facts)
-    stated_below = sum_stated_below({fact.code: fact.amount_yen for fact in facts})
+    amounts = {fact.code: fact.amount_yen for fact in facts}
+    stated_below = sum_stated_below(amounts)
+    wholes = stated_below | {code: yen for code, yen in amounts.items() if yen is not None}
     checks = defaultdict(list)
     for result in check_settlement(facts):
         checks[result.code].append(result)
     return [
-        OutlineRow(item, breakdowns[item.code], checks[item.code], stated_below.get(item.code))
+        OutlineRow(
+            item,
+            breakdowns[item.code],
+            checks[item.code],
+            stated_below.get(item.code),
+            write_share(item.amount_yen, wholes.get(parent_code(item.code) or None)),
+            write_share(item.amount_yen, stated_below.get("")),
+        )
         for item in items
     ]
 
@@ -74,17 +90,26 @@ def make_outline(items: Iterable[SettlementItem], facts: Sequence[ItemFacts]) ->
 def sum_stated_below(amounts: Mapping[str, int | None]) -> dict[str, int]:
     """Sum, for each code without an amount, the topmost amounts stated below it.
 
-    No key where nothing below states one. {"1": None, "1.1": 5, "1.1.1": 3, "1.2": 2} -> {"1": 7}.
+    The key "" is the whole settlement. No key where nothing below states an amount.
+    {"1": None, "1.1": 5, "1.1.1": 3, "1.2": 2, "2": 4} -> {"1": 7, "": 11}.
     """
     below = defaultdict(int)
     for code, amount_yen in amounts.items():
-        if amount_yen is None:
-            continue
-        above = parent_code(code)
-        while above and amounts.get(above) is None:
-            below[above] += amount_yen
-            above = parent_code(above)
+        while amount_yen is not None and code and amounts.get(code := parent_code(code)) is None:
+            below[code] += amount_yen
     return dict(below)
+
+
+def list_topmost_stated(items: Sequence[SettlementItem], above: str = "") -> list[SettlementItem]:
+    """Return the items below the code `above` that state an amount, but none below another."""
+    topmost = {}
+    for item in sorted(items, key=lambda item: item.depth):
+        lineage = item.code.split(".")
+        over = {".".join(lineage[:length]) for length in range(1, len(lineage))}
+        is_below = not above or above in over
+        if is_below and item.amount_yen is not None and not over & topmost.keys():
+            topmost[item.code] = item
+    return [item for item in items if item.code in topmost]
 
 
 def count_breakdowns(rows: Iterable[OutlineRow]) -> list[tuple[CheckStatus, int]]:
@@ -112,12 +137,16 @@ def find_place(items: Sequence[SettlementItem], code: str) -> Place:
 
 
 def list_budget_lines(item: SettlementItem) -> list[tuple[str, int]]:
-    """Return the budget amounts that the paper states, each with its name."""
-    return [
+    """Return what the paper states on the way from budget to settlement: names and yen.
+
+    Nothing where it states the settled amount alone.
+    """
+    lines = [
         (item._meta.get_field(name).verbose_name.removesuffix("（円）"), amount_yen)
         for name in BUDGET_FIELDS
         if (amount_yen := getattr(item, name)) is not None
     ]
+    return lines if any(name != "決算額" for name, _ in lines) else []
 
 
 def execution_percent(item: SettlementItem) -> Decimal | None:

@@ -17,6 +17,7 @@ class SettlementResource(RecordResource):
             "department__slug",
             "heading",
             "introduction",
+            "easy_summary",
             "stage",
             *CITED,
             *PUBLICATION,
@@ -45,6 +46,7 @@ class SettlementItemResource(RecordResource):
             "unused_yen",
             "program",
             "body",
+            "easy_summary",
             *CITED,
         ]
 

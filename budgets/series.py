@@ -1,10 +1,12 @@
 """A program's amounts over the years. Pure: items are SettlementItem records, already loaded."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, Decimal
 from itertools import groupby
 
+from portal.fiscal_year import format_fiscal_year
+
+from .compare import Change
 from .models import SettlementItem
 
 
@@ -12,38 +14,37 @@ from .models import SettlementItem
 class SeriesYear:
     """A program's year. `amount_yen` is None where one of the items states no amount.
 
-    The difference is to the year just before; None where that year or an amount is missing.
+    The change is from the year just before, whose amount is None where that year is missing.
     """
 
     fiscal_year: int
     items: list[SettlementItem]
-    amount_yen: int | None
-    difference_yen: int | None = None
-    difference_percent: Decimal | None = None
+    change: Change
+
+    @property
+    def amount_yen(self) -> int | None:
+        return self.change.after_yen
 
 
 def make_series(items: Iterable[SettlementItem]) -> list[SeriesYear]:
     """Return a year a fiscal year that has items; `items` come in the order of the years."""
     series = []
-    previous = None
+    amounts = {}
     for fiscal_year, grouped in groupby(items, lambda item: item.settlement.fiscal_year):
-        year = SeriesYear(fiscal_year, group := list(grouped), _sum_once(group))
-        if (
-            previous
-            and previous.fiscal_year == fiscal_year - 1
-            and None not in (previous.amount_yen, year.amount_yen)
-        ):
-            difference = year.amount_yen - previous.amount_yen
-            year = SeriesYear(
-                fiscal_year,
-                group,
-                year.amount_yen,
-                difference,
-                _percent(difference, previous.amount_yen),
-            )
-        series.append(year)
-        previous = year
+        group = list(grouped)
+        amounts[fiscal_year] = _sum_once(group)
+        change = Change(amounts.get(fiscal_year - 1), amounts[fiscal_year])
+        series.append(SeriesYear(fiscal_year, group, change))
     return series
+
+
+def list_points(series: Sequence[SeriesYear]) -> list[tuple[str, int | None]]:
+    """Return what a chart draws, a missing year as a gap; nothing to draw of a single year."""
+    amounts = {year.fiscal_year: year.amount_yen for year in series}
+    if len(amounts) < 2:
+        return []
+    years = range(min(amounts), max(amounts) + 1)
+    return [(format_fiscal_year(year), amounts.get(year)) for year in years]
 
 
 def _sum_once(items: list[SettlementItem]) -> int | None:
@@ -55,9 +56,3 @@ def _sum_once(items: list[SettlementItem]) -> int | None:
 
 def _is_below(item: SettlementItem, other: SettlementItem) -> bool:
     return item.settlement_id == other.settlement_id and item.code.startswith(f"{other.code}.")
-
-
-def _percent(difference_yen: int, base_yen: int) -> Decimal | None:
-    if not base_yen:
-        return None
-    return (Decimal(difference_yen) * 100 / base_yen).quantize(Decimal("0.1"), ROUND_DOWN)

@@ -53,6 +53,20 @@ ITEM_COLUMNS: list[Column] = [
     *_source_columns(lambda row: row.item),
 ]
 
+# A row is a ComparedItem.
+COMPARISON_COLUMNS: list[Column] = [
+    *_settlement_columns(lambda row: row.item.settlement),
+    ("項目番号", lambda row: row.item.code),
+    ("名称", lambda row: row.item.name),
+    ("前年度の項目番号", lambda row: row.before.code if row.before else None),
+    ("前年度の決算額（円）", lambda row: row.change.before_yen),
+    ("決算額（円）", lambda row: row.change.after_yen),
+    ("増減（円）", lambda row: row.change.difference_yen),
+    ("増減率（%）", lambda row: row.change.percent),
+    ("前年度の項目との対応", lambda row: row.matching.value),
+    (ADDRESS, lambda row: row.item.get_absolute_url()),
+]
+
 FIGURE_COLUMNS: list[Column] = [
     *_settlement_columns(lambda figure: figure.item.settlement),
     ("項目番号", lambda figure: figure.item.code),

@@ -4,12 +4,16 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
 from portal.addresses import redirect_former_slug
+from portal.charts import make_treemaps
+from portal.display_unit import get_unit
 from portal.fiscal_year import format_fiscal_year_both
 from portal.lists import csv_response
 from portal.models import ChangeNote, Department, FigureKind
+from portal.year_charts import make_series_drawings
 
+from .compare import Change, compare_departments, compare_items, list_comparable
 from .facts import load_breakdowns, load_item_facts
-from .forms import OutlineForm, SettlementListForm, SettlementYearForm, TakeAwayForm
+from .forms import BY_DEPARTMENT, OutlineForm, SettlementListForm, UnitForm
 from .models import (
     CostRelation,
     PriorityEffort,
@@ -25,12 +29,15 @@ from .outline import (
     execution_percent,
     find_place,
     list_budget_lines,
+    list_topmost_stated,
     make_outline,
     share_out,
 )
-from .series import make_series
-from .tables import FIGURE_COLUMNS, ITEM_COLUMNS, SETTLEMENT_COLUMNS
+from .series import list_points, make_series
+from .shares import rank_slices, slice_items, slice_settlements, stack_coverage, stack_funding
+from .tables import COMPARISON_COLUMNS, FIGURE_COLUMNS, ITEM_COLUMNS, SETTLEMENT_COLUMNS
 
+YEARS_SIDE_BY_SIDE = 5
 OVER_THE_YEARS = [
     "settlement__fiscal_year",
     "settlement__department__position",
@@ -48,7 +55,12 @@ def settlement_list(request):
     return render(
         request,
         "budgets/settlement_list.html",
-        {"form": form, "page": form.paginate(settlements), "years": years},
+        {
+            "form": form,
+            "page": form.paginate(settlements),
+            "years": years,
+            **side_by_side([year for year, _ in years]),
+        },
     )
 
 
@@ -56,8 +68,8 @@ def settlement_year(request, fiscal_year):
     years = [year for year, _ in published_years()]
     if fiscal_year not in years:
         raise Http404
-    form = SettlementYearForm(request.GET)
-    settlements = form.filter(settlements_with_totals().in_fiscal_year(fiscal_year))
+    form = UnitForm(request.GET)
+    settlements = list(settlements_with_totals().in_fiscal_year(fiscal_year))
     if form.wants_csv:
         return csv_response(request, f"settlements-{fiscal_year}", SETTLEMENT_COLUMNS, settlements)
     stated = [s.stated_amount_yen for s in settlements if s.stated_amount_yen is not None]
@@ -69,6 +81,7 @@ def settlement_year(request, fiscal_year):
             "fiscal_year": fiscal_year,
             "trail": trail_to(),
             "settlements": settlements,
+            **picture_of(slice_settlements(settlements), get_unit(request)),
             "stated_amount_yen": sum(stated) if stated else None,
             "earlier": max((year for year in years if year < fiscal_year), default=None),
             "later": min((year for year in years if year > fiscal_year), default=None),
@@ -82,11 +95,15 @@ def settlement_detail(request, fiscal_year, department):
         settlements_with_totals(), fiscal_year=fiscal_year, department__slug=department
     )
     form = OutlineForm(request.GET)
-    items = form.filter(settlement.items.select_related("source"))
-    if form.wants_csv and form.wants_figures:
+    if form.wants_csv and form.value("table") == "figures":
         figures = load_figures(item__settlement=settlement)
         return csv_response(request, f"figures-{fiscal_year}-{department}", FIGURE_COLUMNS, figures)
-    rows = make_outline(items, load_item_facts([settlement])[settlement.pk])
+    items = list(items_with_address().filter(settlement=settlement).defer("body"))
+    earlier, compared = compare_with_year_before(settlement, items)
+    if form.wants_csv and form.value("table") == "comparison":
+        name = f"comparison-{fiscal_year}-{department}"
+        return csv_response(request, name, COMPARISON_COLUMNS, compared)
+    rows = make_outline(items, load_item_facts([settlement], items=items)[settlement.pk])
     if form.wants_csv:
         return csv_response(request, f"items-{fiscal_year}-{department}", ITEM_COLUMNS, rows)
     return render(
@@ -97,12 +114,16 @@ def settlement_detail(request, fiscal_year, department):
             "form": form,
             "trail": trail_to(fiscal_year),
             "rows": rows,
+            **picture_of(slice_items(list_topmost_stated(items)), get_unit(request)),
+            "earlier": earlier,
+            "compared": compared,
+            "change": Change(earlier and earlier.stated_amount_yen, settlement.stated_amount_yen),
             "breakdown_counts": count_breakdowns(rows),
             "contradicting": [row for row in rows if row.problems],
             "policies": settlement.priority_policies.prefetch_related(
                 Prefetch("efforts__item", items_with_address())
             ),
-            "notes": notes_on([settlement]),
+            "notes": ChangeNote.objects.about(settlement),
         },
     )
 
@@ -115,15 +136,17 @@ def settlement_item_detail(request, fiscal_year, department, code):
         settlement__department__slug=department,
         code=code,
     )
-    form = TakeAwayForm(request.GET)
+    form = UnitForm(request.GET)
     figures, spent_below = split_figures(item)
     if form.wants_csv:
         name = f"figures-{fiscal_year}-{department}-{code}"
         return csv_response(request, name, FIGURE_COLUMNS, figures)
-    settlement = item.settlement
-    place = find_place(list(settlement.items.defer("body").select_related("source")), code)
-    facts = load_item_facts([settlement])[settlement.pk]
+    settlement, unit = item.settlement, get_unit(request)
+    items = list(items_with_address().filter(settlement=settlement).defer("body"))
+    place = find_place(items, code)
+    facts = load_item_facts([settlement], items=items)[settlement.pk]
     row, *children = make_outline([item, *place.children], facts)
+    funding = item.funding_sources.select_related("source")
     costs = item.costs.published().select_related("initiative__report").order_by("pk")
     return render(
         request,
@@ -134,18 +157,22 @@ def settlement_item_detail(request, fiscal_year, department, code):
             "children": children,
             "place": place,
             "form": form,
+            **picture_of(slice_items(list_topmost_stated(items, code)), unit, item.amount_yen),
+            "coverage": stack_coverage(row.breakdown, unit),
+            "compared": find_year_before(item, items),
             "trail": trail_to(fiscal_year, settlement, place.ancestors),
             "budget_lines": list_budget_lines(item),
             "execution_percent": execution_percent(item),
             "figures": figures,
             "spent_below": spent_below,
-            "funding": item.funding_sources.select_related("source"),
+            "funding": funding,
+            "funding_stack": stack_funding(funding, unit),
             "attribution": share_out(
                 item, [cost for cost in costs if cost.relation == CostRelation.COST]
             ),
             "related": [cost for cost in costs if cost.relation == CostRelation.EDITORIAL],
             "efforts": efforts_of(item),
-            "notes": notes_on([item, *figures]),
+            "notes": ChangeNote.objects.about(item, *figures),
         },
     )
 
@@ -161,7 +188,7 @@ def program_detail(request, slug):
         .prefetch_related("aliases", Prefetch("lineage", lineage)),
         slug=slug,
     )
-    form = TakeAwayForm(request.GET)
+    form = UnitForm(request.GET)
     items = list(items_with_address().filter(program=program).order_by(*OVER_THE_YEARS))
     if form.wants_csv:
         breakdowns = load_breakdowns(items)
@@ -174,11 +201,13 @@ def program_detail(request, slug):
             "program": program,
             "form": form,
             "trail": trail_to(),
-            "series": make_series(items),
+            "series": (series := make_series(items)),
+            "drawings": make_series_drawings(list_points(series), get_unit(request)),
             "figures": sorted(
                 load_figures(item__in=items), key=lambda f: f.item.settlement.fiscal_year
             ),
-            "notes": notes_on([program]),
+            "updated_at": max(item.settlement.updated_at for item in items),
+            "notes": ChangeNote.objects.about(program),
         },
     )
 
@@ -189,6 +218,55 @@ def settlements_with_totals():
 
 def items_with_address():
     return SettlementItem.objects.published().select_related("settlement__department", "source")
+
+
+def picture_of(slices, unit, whole_yen=None):
+    """Return a treemap and a ranking of what states an amount; none of a single part."""
+    ranks = rank_slices(slices, unit, whole_yen)
+    if len(ranks) < 2:
+        return {}
+    return {"treemaps": make_treemaps(slices, unit), "ranks": ranks}
+
+
+def side_by_side(years):
+    """Return the newest years and each department's settlements in them, oldest first."""
+    shown = sorted(years[:YEARS_SIDE_BY_SIDE])
+    if len(shown) < 2:
+        return {}
+    settlements = settlements_with_totals().filter(fiscal_year__gte=shown[0] - 1)
+    rows = compare_departments(settlements.order_by(*BY_DEPARTMENT), shown)
+    return {"shown_years": shown, "departments": [row for row in rows if row.has_settlement]}
+
+
+def compare_with_year_before(settlement, items):
+    """Return the department's settlement of the year before, or None, and the items compared."""
+    earlier = (
+        settlements_with_totals()
+        .in_fiscal_year(settlement.fiscal_year - 1)
+        .for_department(settlement.department)
+        .first()
+    )
+    if not earlier:
+        return None, []
+    before = list(items_with_address().filter(settlement=earlier).defer("body"))
+    return earlier, list_comparable(compare_items(before, items))
+
+
+def find_year_before(item, items):
+    """Return an item of `items` compared with itself in the department's year before, or None."""
+    settlement = item.settlement
+    same = Q(code=item.code, name=item.name)
+    if item.program_id:
+        same |= Q(program=item.program_id)
+    before = list(
+        items_with_address()
+        .in_fiscal_year(settlement.fiscal_year - 1)
+        .for_department(settlement.department)
+        .filter(same)
+        .defer("body")
+    )
+    compared = {row.item.code: row for row in compare_items(before, items) if row.after}
+    return compared[item.code] if compared[item.code].before else None
 
 
 def published_years():
@@ -229,21 +307,6 @@ def split_figures(item):
     )
     own = [figure for figure in figures if figure.item_id == item.pk]
     return own, [figure for figure in figures if figure.item_id != item.pk]
-
-
-def notes_on(records):
-    """Return the public change notes on some records, newest first."""
-    keys = {}
-    for record in records:
-        keys.setdefault((record._meta.app_label, record._meta.model_name), []).append(record.pk)
-    about = Q(pk__in=[])
-    for (app_label, model), object_ids in keys.items():
-        about |= Q(
-            content_type__app_label=app_label,
-            content_type__model=model,
-            object_id__in=object_ids,
-        )
-    return ChangeNote.objects.published().filter(about)
 
 
 def trail_to(fiscal_year=None, settlement=None, ancestors=()):

@@ -134,7 +134,7 @@ class InitiativeAdmin(SpreadsheetAdmin):
     ]
     fieldsets = [
         (None, {"fields": ["title", "slug", "report", "pillar"]}),
-        ("内容", {"fields": ["summary", "body"]}),
+        ("内容", {"fields": ["summary", "body", "easy_summary"]}),
         (
             "時期",
             {
@@ -194,6 +194,9 @@ class IndicatorValueInline(RecordInline):
         "status",
     ]
     formfield_overrides = COMPACT
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("indicator")
 
     def get_formset(self, request, obj=None, **kwargs):
         formset = super().get_formset(request, obj, **kwargs)

@@ -128,6 +128,9 @@ class Initiative(Slugged, Publication, Cited):
     title = models.CharField("題名", max_length=200)
     summary = models.TextField("概要")
     body = models.TextField("本文", blank=True, help_text="Markdownで書けます。")
+    easy_summary = models.TextField(
+        "やさしい日本語の要約", blank=True, help_text="短い文で、資料の事実だけを書きます。公開されます。"
+    )
 
     fiscal_year = FiscalYearField(
         "年度", null=True, blank=True, help_text="資料に書いてあるときだけ。西暦（4月始まり）"

@@ -14,6 +14,7 @@ class InitiativeResource(RecordResource):
             "title",
             "summary",
             "body",
+            "easy_summary",
             "fiscal_year",
             "occurred_on",
             "period",

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
+from portal.amounts import UNIT_YEN, AmountError, amount_yen_of
 from portal.lists import ADDRESS, Column
+
+from .models import IndicatorValue
 
 PILLAR_COLUMNS: list[Column] = [
     ("識別子", lambda p: p.slug),
@@ -52,9 +55,9 @@ INDICATOR_VALUE_COLUMNS: list[Column] = [
     ("年（西暦）", lambda v: v.year),
     ("年（和暦）", lambda v: v.year_label),
     ("単位", lambda v: v.indicator.unit),
-    ("実績", lambda v: v.actual),
-    ("目標", lambda v: v.target),
-    ("基準", lambda v: v.baseline),
+    ("実績", lambda v: _shorten(v.actual)),
+    ("目標", lambda v: _shorten(v.target)),
+    ("基準", lambda v: _shorten(v.baseline)),
     ("確からしさ", lambda v: v.get_state_display()),
     ("資料の表記", lambda v: v.as_printed),
     ("注記", lambda v: v.note),
@@ -62,6 +65,11 @@ INDICATOR_VALUE_COLUMNS: list[Column] = [
     ("出典の箇所", lambda v: v.locator),
     (ADDRESS, lambda v: v.get_absolute_url()),
 ]
+
+
+def _shorten(value: Decimal | None) -> Decimal | None:
+    """Leave out trailing zeros, which the database adds."""
+    return None if value is None else value.normalize()
 
 
 @dataclass(frozen=True)
@@ -88,18 +96,26 @@ def make_year_rows(values) -> list[YearRow]:
     return rows
 
 
-@dataclass(frozen=True)
-class Bar:
-    """A value and its length in percent of the longest one."""
+def list_points(values) -> list[tuple[str, int | Decimal | None]]:
+    """Return what a chart draws: a label and the actual value of every year, None for a gap.
 
-    value: object
-    percent: float
-
-
-def make_bars(values) -> list[Bar]:
-    """Return a bar a stated value; none where there are fewer than two, or a negative one."""
-    stated = [value for value in values if value.actual is not None]
-    largest = max((value.actual for value in stated), default=0)
-    if len(stated) < 2 or largest <= 0 or any(value.actual < 0 for value in stated):
+    Nothing of a single year. Money is whole yen, as charts want it; what is none is not drawn.
+    """
+    by_year = {value.year: value for value in values if value.actual is not None}
+    if len(by_year) < 2:
         return []
-    return [Bar(value, round(float(value.actual / largest) * 100, 2)) for value in stated]
+    indicator = next(iter(by_year.values())).indicator
+    try:
+        numbers = {year: _number(value.actual, indicator.unit) for year, value in by_year.items()}
+    except AmountError:
+        return []
+    return [
+        (IndicatorValue(indicator=indicator, year=year).year_label, numbers.get(year))
+        for year in range(min(by_year), max(by_year) + 1)
+    ]
+
+
+def _number(actual: Decimal, unit: str) -> int | Decimal:
+    if unit in UNIT_YEN:
+        return amount_yen_of(actual, unit)
+    return int(actual) if actual == int(actual) else actual

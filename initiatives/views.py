@@ -8,6 +8,7 @@ from django.urls import reverse
 from portal.addresses import redirect_former_slug
 from portal.lists import ListForm, csv_response
 from portal.models import ChangeNote
+from portal.year_charts import make_series_drawings
 
 from .forms import IndicatorListForm, InitiativeListForm
 from .models import (
@@ -23,7 +24,7 @@ from .tables import (
     INITIATIVE_COLUMNS,
     PILLAR_COLUMNS,
     REPORT_COLUMNS,
-    make_bars,
+    list_points,
     make_year_rows,
 )
 
@@ -132,7 +133,7 @@ def indicator_detail(request, slug):
             "trail": [("指標", reverse("indicator_list"))],
             "indicator": indicator,
             "rows": make_year_rows(values),
-            "bars": make_bars(values),
+            "drawings": make_series_drawings(list_points(values), indicator.unit),
             "initiatives": Initiative.objects.published()
             .filter(indicators=indicator)
             .select_related("pillar"),

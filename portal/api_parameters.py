@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from .fiscal_year import FIRST_FISCAL_YEAR, LAST_YEAR, FiscalYearError, parse_fiscal_year
 
-MAX_INTEGER = 2**63 - 1  # what a column of both databases holds
+MAX_YEN = 10**15
 MAX_OFFSET = 10**9
 MAX_TEXT = 100
 

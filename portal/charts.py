@@ -14,7 +14,7 @@ from .amounts import format_amount
 from .text_lines import measure, wrap
 
 NOT_STATED = "資料に記載なし"
-TONES = 8  # colours in charts.css; the last is the neutral one
+TONES = 8  # colours in portal.css; the last is the neutral one
 
 # Ascent, descent and distance of lines in em, after the tallest of the common Japanese fonts.
 ASCENT, DESCENT, LINE = 1.16, 0.29, 1.3
@@ -29,7 +29,7 @@ Box = tuple[float, float, float, float]  # x, y, width, height
 
 @dataclass(frozen=True)
 class Frame:
-    """The size of a drawing; `css` names the widths of the page at which charts.css shows it.
+    """The size of a drawing; `css` names the widths of the page at which portal.css shows it.
 
     None is shown at less than 0.8 of its size: there the smallest text has 12 px.
     """

@@ -2,8 +2,10 @@ from dataclasses import dataclass
 
 from django import forms
 
+from budgets.check_results import CheckName, CheckStatus
 from initiatives.models import Pillar
 
+from .fiscal_year import format_fiscal_year_both
 from .lists import FiscalYearChoice, ListForm, TextListForm, list_choices
 from .models import ChangeKind, Department
 from .search import KINDS, Hit, find
@@ -39,6 +41,52 @@ class ChangeListForm(ListForm):
         if kind := self.value("kind"):
             queryset = queryset.filter(kind=kind)
         return queryset
+
+
+class CheckListForm(ListForm):
+    """The results of the checks in one fiscal year, the newest unless another is asked for."""
+
+    fiscal_year = FiscalYearChoice(label="年度", required=False, widget=forms.Select)
+    check = forms.ChoiceField(
+        label="突合",
+        required=False,
+        choices=[("", "すべて"), *((name.value, name.label) for name in CheckName)],
+    )
+    status = forms.ChoiceField(
+        label="結果",
+        required=False,
+        choices=[("", "すべて"), *((status.value, status.label) for status in CheckStatus)],
+    )
+    instead = ListForm.instead | {"fiscal_year": "最も新しい年度を表示しています。"}
+
+    def __init__(self, data, fiscal_years):
+        super().__init__(data)
+        self.fiscal_years = fiscal_years
+        self.fields["fiscal_year"].widget.choices = [
+            (year, format_fiscal_year_both(year)) for year in fiscal_years
+        ]
+
+    def clean_fiscal_year(self):
+        year = self.cleaned_data["fiscal_year"]
+        if year and year not in self.fiscal_years:
+            raise forms.ValidationError("この年度の決算は公開されていません。")
+        return year
+
+    def narrow(self, results):
+        check, status = self.value("check"), self.value("status")
+        return [
+            found
+            for found in results
+            if check in (None, found.result.check) and status in (None, found.result.status)
+        ]
+
+
+class CoverageForm(ListForm):
+    """Which of two tables to take away."""
+
+    table = forms.ChoiceField(
+        label="表", required=False, choices=[("settlements", "決算"), ("reports", "実績報告")]
+    )
 
 
 @dataclass(frozen=True)

@@ -77,9 +77,7 @@ class ListForm(forms.Form):
     }
 
     sort = forms.ChoiceField(label="並び順", required=False)
-    page = forms.IntegerField(
-        label="ページ", required=False, min_value=1, widget=forms.HiddenInput
-    )
+    page = forms.IntegerField(label="ページ", required=False, min_value=1, widget=forms.HiddenInput)
     format = forms.ChoiceField(
         label="形式",
         required=False,

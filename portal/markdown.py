@@ -1,28 +1,32 @@
 """Markdown as staff write it, to safe HTML and to plain text."""
 
 import re
+from itertools import count
 
 import nh3
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 
-_parser = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(
-    ["table", "strikethrough"]
+_parser = (
+    MarkdownIt("commonmark", {"html": False, "breaks": True})
+    .enable(["table", "strikethrough"])
+    .disable("image")  # a picture comes with alt text and licence, as a record of its own
 )
 _TAGS = {
     *("p", "br", "hr", "ul", "ol", "li", "strong", "em", "s", "code", "pre", "blockquote", "a"),
-    *("h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td"),
+    *("h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td"),
 }
 # Right-aligned columns come as an inline style, which the security policy forbids.
 _ALIGNMENT = re.compile(r'<(t[hd]) style="text-align:(\w+)">')
 
-_SCROLL = '<div class="table-scroll" role="region" aria-label="表" tabindex="0">'
+_SCROLL = '<div class="table-scroll" role="region" aria-label="表{}" tabindex="0"><table>'
 
 
 def render_markdown(text: str, top_heading: int = 3) -> SafeString:
     """Return sanitised HTML; "#" becomes `<h3>`, for a page has its own title and sections.
 
     Raw HTML in the text shows as the characters it is. Links go to http, https and mailto only.
+    `top_heading` is what "#" becomes.
     """
     tokens = _parser.parse(text)
     for token in tokens:
@@ -38,7 +42,9 @@ def render_markdown(text: str, top_heading: int = 3) -> SafeString:
         link_rel="noopener",
     )
     html = html.replace("<th", '<th scope="col"').replace('<th scope="col"ead', "<thead")
-    html = html.replace("<table>", f"{_SCROLL}<table>").replace("</table>", "</table></div>")
+    numbers = count(1)
+    html = re.sub("<table>", lambda _: _SCROLL.format(next(numbers)), html)
+    html = html.replace("</table>", "</table></div>")
     return mark_safe(html)  # noqa: S308 - cleaned above
 
 

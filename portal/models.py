@@ -109,7 +109,9 @@ class Department(Slugged):
         verbose_name="上位の組織",
     )
     description = models.TextField("説明", blank=True, help_text="公開されます。")
-    established_in = FiscalYearField("設置年度", null=True, blank=True, help_text="西暦（4月始まり）")
+    established_in = FiscalYearField(
+        "設置年度", null=True, blank=True, help_text="西暦（4月始まり）"
+    )
     abolished_in = FiscalYearField(
         "廃止年度", null=True, blank=True, help_text="この年度にはもうない、という最初の年度"
     )
@@ -357,7 +359,9 @@ class Figure(Cited):
 
     group = models.CharField("区分", max_length=100, blank=True)
     label = models.CharField("項目", max_length=200)
-    measure = models.CharField("測るもの", max_length=100, blank=True, help_text="例：事業費、参加者数")
+    measure = models.CharField(
+        "測るもの", max_length=100, blank=True, help_text="例：事業費、参加者数"
+    )
     kind = models.CharField("種類", max_length=12, choices=FigureKind)
     value = models.DecimalField("値", max_digits=20, decimal_places=4)
     unit = models.CharField("単位", max_length=20, help_text="例：千円、件、人")

@@ -1,6 +1,7 @@
 """What the admin pages of all records share: forms, history, public address, import and export."""
 
 from django.contrib import admin, messages
+from django.db import models
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
@@ -56,6 +57,8 @@ class HistoryContext(HistoricalRecordContextHelper):
             return "（なし）"
         if field.many_to_many:
             return "、".join(map(str, value))
+        if isinstance(field, models.BigIntegerField):
+            return f"{value:,}"
         return dict(field.flatchoices).get(value, value)
 
     def get_obj_diff_display(self):
@@ -71,6 +74,7 @@ class RecordAdmin(SimpleHistoryAdmin):
     change_form_template = "admin/record_change_form.html"
     save_on_top = True
     list_per_page = 100
+    list_select_related = []
     updates = ""
 
     class Media:
@@ -80,6 +84,10 @@ class RecordAdmin(SimpleHistoryAdmin):
         super().__init__(model, admin_site)
         for field in model._meta.many_to_many:
             name_links(field)
+
+    def get_queryset(self, request):
+        queryset, joined = super().get_queryset(request), self.list_select_related
+        return queryset.select_related(*joined) if joined else queryset
 
     def get_readonly_fields(self, request, obj=None):
         fields = super().get_readonly_fields(request, obj)

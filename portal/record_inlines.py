@@ -48,7 +48,39 @@ class LabelledSelect(AutocompleteSelect):
         return [(None, options, 0)]
 
 
+class RecordFormSet(BaseInlineFormSet):
+    """Checks uniqueness among the rows, which Django does not do where a constraint has expressions.
+
+    A row may not take what another row holds until now either: it may be saved before the other.
+    """
+
+    def clean(self):
+        super().clean()
+        for constraint in self.model._meta.constraints:
+            if isinstance(constraint, models.UniqueConstraint):
+                self.check_unique(constraint)
+
+    def check_unique(self, constraint):
+        names = {*constraint.fields, *(expression.name for expression in constraint.expressions)}
+        fields = [self.model._meta.get_field(name) for name in names - {self.fk.name}]
+        forms = [form for form in self.forms if form.instance.pk or form.has_changed()]
+        taken = {
+            tuple(form.initial.get(field.name) for field in fields): form
+            for form in forms
+            if form.instance.pk
+        }
+        for form in forms:
+            key = tuple(getattr(form.instance, field.attname) for field in fields)
+            other = taken.setdefault(key, form)
+            # Django deletes rows before it adds new ones.
+            is_free = self._should_delete_form(other) and not form.instance.pk
+            is_kept = not self._should_delete_form(form)
+            if other is not form and is_kept and not is_free and None not in key:
+                form.add_error(None, constraint.get_violation_error_message())
+
+
 class RecordInline(admin.TabularInline):
+    formset = RecordFormSet
     formfield_overrides = FORM_FIELDS
     extra = 0
     show_change_link = True
@@ -81,7 +113,7 @@ class RecordInline(admin.TabularInline):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
-class FigureFormSet(BaseInlineFormSet):
+class FigureFormSet(RecordFormSet):
     def clean(self):
         """Refuse figures that are, by detours, parts of themselves."""
         super().clean()

@@ -87,6 +87,7 @@ def _list_initiative_texts(initiative):
     return [
         initiative.summary,
         plain_text(initiative.body),
+        initiative.easy_summary,
         initiative.period,
         *(distinction.name for distinction in initiative.distinctions.all()),
         *_list_figures(initiative.figures.all()),
@@ -98,6 +99,7 @@ def _list_settlement_texts(settlement):
     return [
         settlement.heading,
         plain_text(settlement.introduction),
+        settlement.easy_summary,
         *(policy.name for policy in settlement.priority_policies.all()),
         *(e.name for policy in settlement.priority_policies.all() for e in policy.efforts.all()),
         f"{settlement.fiscal_year}年度",
@@ -109,6 +111,7 @@ def _list_item_texts(item):
     program = item.program
     return [
         plain_text(item.body),
+        item.easy_summary,
         *_list_figures(item.figures.all()),
         # An effort of another settlement may not be public yet.
         *(e.name for e in item.efforts.all() if e.policy.settlement_id == item.settlement_id),

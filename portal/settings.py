@@ -24,6 +24,9 @@ if not ALLOWED_HOSTS:
 
 SITE_NAME = env.str("SITE_NAME", default="群馬県 政策と決算のポータル")
 PREFECTURE_NAME = env.str("PREFECTURE_NAME", default="群馬県")
+# Who answers for the site, as the accessibility statement names them, and where to write to.
+CONTACT_NAME = env.str("CONTACT_NAME", default=PREFECTURE_NAME)
+CONTACT_URL = env.str("CONTACT_URL", default="")
 
 INSTALLED_APPS = [
     "portal",

@@ -25,6 +25,10 @@ LIST_PAGES = [
     "glossary",
     "open_data",
     "change_list",
+    "guide_settlement",
+    "guide_checks",
+    "coverage",
+    "accessibility",
     "api_docs",
 ]
 

@@ -59,6 +59,46 @@ SEARCH_COLUMNS: list[Column] = [
     (ADDRESS, lambda hit: hit.url),
 ]
 
+# A row is a FoundResult of a check.
+CHECK_COLUMNS: list[Column] = [
+    ("年度（西暦）", lambda row: row.item.settlement.fiscal_year),
+    ("部局", lambda row: row.item.settlement.department.name),
+    ("項目番号", lambda row: row.item.code),
+    ("項目の名称", lambda row: row.item.name),
+    ("突合", lambda row: row.result.check.label),
+    ("結果", lambda row: row.result.status.label),
+    ("資料に書かれた数", lambda row: row.result.expected),
+    ("足し合わせた数", lambda row: row.result.actual),
+    ("差", lambda row: row.result.difference),
+    ("単位", lambda row: row.result.unit),
+    ("説明", lambda row: row.result.message),
+    (ADDRESS, lambda row: row.item.get_absolute_url()),
+]
+
+# A row is a Cell: a department in a fiscal year.
+COVERAGE_COLUMNS: list[Column] = [
+    ("部局の識別子", lambda cell: cell.department.slug),
+    ("部局", lambda cell: cell.department.name),
+    ("年度（西暦）", lambda cell: cell.fiscal_year),
+    ("状況", lambda cell: cell.status),
+    ("項目（件）", lambda cell: cell.settlement and cell.settlement.record_count),
+    ("実績値（件）", lambda cell: cell.settlement and cell.settlement.figure_count),
+    ("出典か箇所のないもの（件）", lambda cell: cell.settlement and cell.settlement.uncited_count),
+    (ADDRESS, lambda cell: (cell.settlement or cell.department).get_absolute_url()),
+]
+
+# A row is a ReportYear.
+REPORT_COVERAGE_COLUMNS: list[Column] = [
+    ("発表の年度（西暦）", lambda row: row.fiscal_year),
+    ("状況", lambda row: "掲載" if row.report else "未掲載"),
+    ("実績報告", lambda row: row.report and row.report.title),
+    ("発表日", lambda row: row.report and row.report.presented_on),
+    ("取組（件）", lambda row: row.report and row.report.record_count),
+    ("数値（件）", lambda row: row.report and row.report.figure_count),
+    ("出典か箇所のないもの（件）", lambda row: row.report and row.report.uncited_count),
+    (ADDRESS, lambda row: row.report.get_absolute_url() if row.report else reverse("report_list")),
+]
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -86,6 +126,8 @@ def list_datasets() -> list[Dataset]:
         Dataset("出典資料", "資料", reverse("document_list"), "documents"),
         Dataset("用語", "用語", reverse("glossary"), ""),
         Dataset("更新・正誤", "更新または正誤", reverse("change_list"), ""),
+        Dataset("掲載状況", "部局と年度", reverse("coverage"), ""),
+        Dataset("突合の結果", "最も新しい年度の、一つの突合", reverse("guide_checks"), "checks"),
     ]
 
 

@@ -3,8 +3,9 @@ from django.contrib.sitemaps.views import index, sitemap
 from django.shortcuts import redirect
 from django.templatetags.static import static
 from django.urls import include, path
+from django.views.generic import RedirectView
 
-from . import views
+from . import guides, views
 from .api import api
 from .api_docs import api_docs
 from .feeds import LatestFeed
@@ -21,6 +22,10 @@ urlpatterns = [
     path("search/", views.search, name="search"),
     path("open-data/", views.open_data, name="open_data"),
     path("changes/", views.change_list, name="change_list"),
+    path("guide/settlement/", guides.guide_settlement, name="guide_settlement"),
+    path("guide/checks/", guides.guide_checks, name="guide_checks"),
+    path("coverage/", guides.coverage, name="coverage"),
+    path("accessibility/", guides.accessibility, name="accessibility"),
     path("feed.atom", LatestFeed(), name="feed"),
     path(
         "sitemap.xml",
@@ -34,6 +39,7 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("", include("initiatives.urls")),
     path("", include("budgets.urls")),
+    path("api/v1/", RedirectView.as_view(pattern_name="api_docs")),
     path("api/v1/docs", api_docs, name="api_docs"),
     path("api/v1/", api.urls),
     path("admin/", admin.site.urls),

@@ -53,6 +53,7 @@ def make_world(suffix: str, *, size=1, text="架空", **publication) -> dict[str
             title=text,
             summary=text,
             body=text,
+            easy_summary=text,
             period=text,
             fiscal_year=2020,
             pillar=pillar,
@@ -70,7 +71,13 @@ def make_world(suffix: str, *, size=1, text="架空", **publication) -> dict[str
         )
         make_indicator_value(indicator, note=text, as_printed=text, **cited, **publication)
         settlement = make_settlement(
-            **section, heading=text, introduction=text, fiscal_year=2020, **cited, **publication
+            **section,
+            heading=text,
+            introduction=text,
+            easy_summary=text,
+            fiscal_year=2020,
+            **cited,
+            **publication,
         )
         policy = make_policy(settlement, name=text)
         for code in ["1.1", "1.2"]:
@@ -79,6 +86,7 @@ def make_world(suffix: str, *, size=1, text="架空", **publication) -> dict[str
                 code,
                 name=text,
                 body=text,
+                easy_summary=text,
                 amount_yen=9_000,
                 program=make_program(name=text, slug=f"program-{name}-{code[-1]}"),
                 **cited,

@@ -14,6 +14,8 @@ def list_routes() -> list[tuple[str, bool]]:
 def _walk(patterns, namespace):
     for pattern in patterns:
         if not isinstance(pattern, URLResolver):
+            if pattern.name is None:
+                continue  # a redirect for those who shorten an address
             yield namespace + pattern.name, bool(pattern.pattern.converters)
         elif pattern.namespace != "admin":
             inner = f"{pattern.namespace}:" if pattern.namespace else namespace

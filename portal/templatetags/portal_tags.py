@@ -3,7 +3,9 @@ from decimal import Decimal
 from django import template
 from django.utils import timezone
 
-from portal.amounts import format_mixed, format_thousand_yen, format_yen
+from portal.amounts import format_amount, format_mixed, format_thousand_yen, format_yen
+from portal.display_unit import carry_unit, get_unit
+from portal.figure_tables import group_figures
 from portal.fiscal_year import (
     FiscalYearError,
     format_date,
@@ -20,6 +22,19 @@ register.filter("mixed_yen", format_mixed)
 register.filter("yen", format_yen)
 register.filter("fiscal_year", format_fiscal_year)
 register.filter("fiscal_year_both", format_fiscal_year_both)
+register.filter("by_kind", group_figures)
+
+
+@register.simple_tag(takes_context=True)
+def in_unit(context, amount_yen) -> str:
+    """Write an amount in the reader's unit, with all its digits: 4,016千円, 401.6万円."""
+    return format_amount(amount_yen, get_unit(getattr(context, "request", None)))
+
+
+@register.simple_tag(takes_context=True)
+def unit_kept(context, address) -> str:
+    """Write a path so that it leads to a page in the reader's unit."""
+    return carry_unit(address, getattr(context, "request", None))
 
 
 @register.filter

@@ -122,7 +122,13 @@ class TestItemPage:
     def test_a_figure_is_added_in_the_table(self, staff):
         item = builders.make_item(code="1")
         page = staff.get(change_url(item))
-        row = {"label": "会議", "kind": "activity", "value": "１，２３４．５", "unit": "回", "position": 0}
+        row = {
+            "label": "会議",
+            "kind": "activity",
+            "value": "１，２３４．５",
+            "unit": "回",
+            "position": 0,
+        }
         fields = {f"figures-0-{name}": value for name, value in row.items()}
         assert save(staff, page, fields | {"figures-TOTAL_FORMS": 1}) == []
         assert str(item.figures.get().value) == "1234.5000"
@@ -154,6 +160,22 @@ class TestItemPage:
         fields = {"figures-0-part_of": second.pk, "figures-1-part_of": first.pk}
         messages = save(staff, staff.get(change_url(item)), fields)
         assert messages == ["内訳をたどると、この数値に戻って輪になります。"] * 2
+
+    def test_a_figure_that_is_there_already_is_refused(self, staff):
+        item = builders.make_item(code="1")
+        builders.make_settlement_figure(item, label="会議")
+        builders.make_settlement_figure(item, label="出張")
+        message = "同じ区分・項目・測るもの・時期の実績値がすでにあります。"
+        row = {"label": "会議", "kind": "activity", "value": "1", "unit": "回", "position": 0}
+        new = {f"figures-2-{name}": value for name, value in row.items()}
+        new["figures-TOTAL_FORMS"] = 3
+        page = staff.get(change_url(item))
+        assert save(staff, page, new) == [message]
+        assert save(staff, page, {"figures-1-label": "会議"}) == [message]
+        swapped = {"figures-0-label": "出張", "figures-1-label": "会議"}
+        assert save(staff, page, swapped) == [message] * 2
+        assert save(staff, page, new | {"figures-0-DELETE": "on"}) == []
+        assert [figure.label for figure in item.figures.all()] == ["出張", "会議"]
 
     def test_the_results_of_the_checks_are_shown(self, staff):
         item = builders.make_item(code="1", amount_yen=4_016_000)
@@ -215,9 +237,7 @@ class TestSettlementPage:
 
 def test_a_settlement_that_others_rely_on_is_not_deleted_by_way_of_its_department(staff):
     settlement = builders.make_settlement()
-    page = staff.get(
-        reverse("admin:portal_department_delete", args=[settlement.department_id])
-    )
+    page = staff.get(reverse("admin:portal_department_delete", args=[settlement.department_id]))
     assert "保護" in text_of(page)
     assert str(settlement) in text_of(page)
 

@@ -168,7 +168,10 @@ class TestFigures:
     def test_a_ring_that_runs_through_figures_outside_the_file_is_refused(self, staff, item):
         whole = builders.make_settlement_figure(item, label="全体")
         builders.make_settlement_figure(item, label="部分", part_of=whole)
-        data = make_file("年度,部局,項目番号,区分,項目,測るもの,時期,何の内訳か", "2020,strategy,1,,全体,,,｜部分｜｜")
+        data = make_file(
+            "年度,部局,項目番号,区分,項目,測るもの,時期,何の内訳か",
+            "2020,strategy,1,,全体,,,｜部分｜｜",
+        )
         message = "内訳をたどると、この数値に戻って輪になります。"
         assert list_problems(upload(staff, SettlementFigure, data)) == [
             (2, "何の内訳か", "｜部分｜｜", message)

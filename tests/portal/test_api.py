@@ -132,7 +132,7 @@ class TestUnknown:
     @pytest.mark.parametrize(
         "path",
         [
-            *("", "nai", "pillars/", "pillars/nai", "reports/nai", "initiatives/nai"),
+            *("nai", "pillars/", "pillars/nai", "reports/nai", "initiatives/nai"),
             *("departments/nai", "documents/nai", "indicators/nai", "settlements/2020/nai"),
             *(
                 "settlements/2020/nai/items/1",

@@ -27,6 +27,10 @@ def test_the_page_names_every_path_parameter_and_field(client):
     assert "limit：1以上の整数で書いてください。" in text
 
 
+def test_the_root_leads_to_the_page(client):
+    assert client.get("/api/v1/")["Location"] == "/api/v1/docs"
+
+
 def test_the_page_needs_no_other_host_and_no_script(client):
     text = client.get("/api/v1/docs").content.decode()
     assert "<script" not in text

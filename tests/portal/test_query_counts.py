@@ -76,7 +76,7 @@ def add_rows(world, numbers):
         settlement = make_settlement(department=department, fiscal_year=1950 + number, **cited)
         make_item(settlement, program=program, **cited)
         make_item(settlement, "2", program=make_program(department=department), **cited)
-        for record in (initiative, item, more):
+        for record in (initiative, item, indicator, report, document):
             make_change_note(record)
 
 
@@ -87,7 +87,7 @@ def count_queries(client, address) -> int:
     return len(queries)
 
 
-@pytest.mark.parametrize("query", ["", "?q=架空&sort=-updated_at&page=1", "?format=csv"])
+@pytest.mark.parametrize("query", ["", "?format=csv&q=架空"])
 def test_the_number_of_queries_is_small_and_does_not_grow(client, query):
     world = make_world()
     add_rows(world, range(1, 3))
@@ -98,5 +98,5 @@ def test_the_number_of_queries_is_small_and_does_not_grow(client, query):
     ]
     few = {address: count_queries(client, address) for address in addresses}
     assert {address: count for address, count in few.items() if count > 12} == {}
-    add_rows(world, range(3, 31))
+    add_rows(world, range(3, 21))
     assert {address: count_queries(client, address) for address in addresses} == few

@@ -1,0 +1,96 @@
+"""What a check of a settlement found: the answers of `checks`. Pure; no tolerance anywhere."""
+
+from dataclasses import dataclass, field
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from enum import StrEnum
+
+from portal.amounts import format_amount
+
+
+class _Labelled(StrEnum):
+    def __new__(cls, value, label):
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.label = label
+        return member
+
+
+class CheckName(_Labelled):
+    BREAKDOWN = "breakdown", "決算額と内訳"
+    CHILDREN = "children", "決算額と下位の項目"
+    PARTS = "parts", "数値とその内訳"
+    IDENTITY = "identity", "予算現額と決算額・繰越額・不用額"
+    FUNDING = "funding", "決算額と財源"
+    ATTRIBUTION = "attribution", "取組への按分"
+
+
+class CheckStatus(_Labelled):
+    MATCHED = "matched", "一致"
+    PARTIAL = "partial", "一部"
+    EXCEEDED = "exceeded", "超過"
+    MISMATCHED = "mismatched", "不一致"
+    OVERLAPPING = "overlapping", "重複"
+    NONE = "none", "内訳の記載なし"
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A number that a check adds up; it stands at the item `code` of the same settlement."""
+
+    name: str
+    value: int | Decimal
+    unit: str
+    code: str
+
+    def __str__(self):
+        return f"{self.name} {format_quantity(self.value, self.unit)}".strip()
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What a check found at the item `code`; `subject` names the figure that it is about.
+
+    `expected` is what the paper states, `actual` what the `operands` add up to, both in `unit`.
+    """
+
+    check: CheckName
+    status: CheckStatus
+    code: str
+    message: str
+    expected: int | Decimal | None = None
+    actual: int | Decimal | None = None
+    unit: str = "円"
+    subject: str = ""
+    operands: tuple[Operand, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def difference(self) -> int | Decimal | None:
+        """Return actual - expected: negative for what is missing, positive for what is too much."""
+        if self.expected is None or self.actual is None:
+            return None
+        return self.actual - self.expected
+
+    @property
+    def covered_percent(self) -> Decimal | None:
+        """Return actual in percent of expected, to one place, never rounded to a false 100."""
+        if not self.expected or self.actual is None or self.actual / self.expected < 0:
+            return None
+        rounding = ROUND_CEILING if self.status == CheckStatus.EXCEEDED else ROUND_FLOOR
+        percent = Decimal(self.actual) * 100 / Decimal(self.expected)
+        return percent.quantize(Decimal("0.1"), rounding)
+
+    @property
+    def is_problem(self) -> bool:
+        """Tell whether numbers contradict each other; a gap in what is published does not."""
+        return self.status in (
+            CheckStatus.EXCEEDED,
+            CheckStatus.MISMATCHED,
+            CheckStatus.OVERLAPPING,
+        )
+
+
+def format_quantity(value: int | Decimal, unit: str) -> str:
+    """Return a number as a sentence prints it: 7,997千円, 203件, 62.5%."""
+    if unit == "円" and value == int(value):
+        return format_amount(int(value), "円" if value % 1000 else "千円")
+    return f"{Decimal(value).normalize():,f}{unit}"

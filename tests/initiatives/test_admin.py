@@ -1,0 +1,178 @@
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from initiatives.models import (
+    Distinction,
+    Indicator,
+    IndicatorValue,
+    Initiative,
+    InitiativeFigure,
+    InitiativeImage,
+    Pillar,
+    Plan,
+    ResultsReport,
+)
+from tests import builders
+from tests.admin_pages import change_url, count_queries, form_of, page_url, save, text_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def staff(admin_client):
+    return admin_client
+
+
+class TestInitiativePage:
+    def test_distinctions_figures_and_links_are_added_on_it(self, staff):
+        initiative = builders.make_initiative()
+        rows = {
+            "distinctions-TOTAL_FORMS": 1,
+            "distinctions-0-name": "全国初",
+            "distinctions-0-position": 0,
+            "figures-TOTAL_FORMS": 1,
+            "figures-0-label": "来場者",
+            "figures-0-kind": "outcome",
+            "figures-0-value": "1.9万",
+            "figures-0-unit": "人",
+            "figures-0-as_printed": "約1.9万人",
+            "figures-0-position": 0,
+            "links-TOTAL_FORMS": 1,
+            "links-0-title": "県のページ",
+            "links-0-url": "www.example.jp/a",
+            "links-0-position": 0,
+        }
+        assert save(staff, staff.get(change_url(initiative)), rows) == []
+        assert initiative.distinctions.get().name == "全国初"
+        assert initiative.figures.get().value == 19_000
+        assert initiative.links.get().url == "https://www.example.jp/a"
+
+    def test_an_image_needs_words_for_those_who_do_not_see_it(self, staff):
+        initiative = builders.make_initiative()
+        data = builders.make_image().image.read()
+        values = form_of(staff.get(change_url(initiative)).content.decode()) | {
+            "images-TOTAL_FORMS": 1,
+            "images-0-image": SimpleUploadedFile("a.png", data),
+            "images-0-licence": "CC BY 4.0",
+            "images-0-position": 0,
+        }
+        page = staff.post(change_url(initiative), values)
+        assert "このフィールドは必須です" in text_of(page)
+        assert not initiative.images.exists()
+
+    def test_what_is_no_image_is_refused(self, staff):
+        initiative = builders.make_initiative()
+        values = form_of(staff.get(change_url(initiative)).content.decode()) | {
+            "images-TOTAL_FORMS": 1,
+            "images-0-image": SimpleUploadedFile("a.png", b"<svg onload=alert(1)>"),
+            "images-0-alt": "写真",
+            "images-0-licence": "CC BY 4.0",
+            "images-0-position": 0,
+        }
+        assert "画像" in text_of(staff.post(change_url(initiative), values))
+        assert not InitiativeImage.objects.exists()
+
+    def test_an_initiative_that_an_indicator_names_can_be_deleted_and_a_pillar_with_it_not(
+        self, staff
+    ):
+        initiative = builders.make_initiative()
+        page = staff.get(change_url(initiative.pillar).replace("change", "delete"))
+        assert "保護" in text_of(page)
+        assert initiative.title in text_of(page)
+
+
+def test_pillars_without_a_number_do_not_bar_each_other(staff):
+    plan = builders.make_plan()
+    for number in (None, None, 1, 2):
+        builders.make_pillar(plan=plan, number=number)
+    page = staff.get(change_url(plan))
+    assert save(staff, page, {}) == []
+    assert save(staff, page, {"pillars-3-number": "1"}) == [
+        "同じ総合計画に、同じ番号の柱があります。"
+    ]
+
+
+class TestIndicatorPage:
+    def test_years_are_read_as_the_indicator_counts_them(self, staff):
+        indicator = builders.make_indicator(period_kind="calendar_year")
+        builders.make_indicator_value(indicator, year=2019)
+        page = staff.get(change_url(indicator))
+        [message] = save(staff, page, {"values-0-year": "令和2年度"})
+        assert "年度です。ここは暦年の欄です。" in message
+        assert save(staff, page, {"values-0-year": "令和2年"}) == []
+        assert indicator.values.get().year == 2020
+
+    def test_a_fiscal_year_is_what_an_indicator_counts_unless_it_says_otherwise(self, staff):
+        value = builders.make_indicator_value(year=2019)
+        for page, name in [
+            (staff.get(change_url(value)), "year"),
+            (staff.get(change_url(value.indicator)), "values-0-year"),
+        ]:
+            [message] = save(staff, page, {name: "令和2年"})
+            assert message.startswith("「令和2年」は暦年です。")
+            assert save(staff, page, {name: "R3"}) == []
+        value.refresh_from_db()
+        assert value.year == 2021
+
+    def test_a_saved_value_moves_on_its_indicator(self, staff):
+        value = builders.make_indicator_value()
+        before = value.indicator.updated_at
+        assert save(staff, staff.get(change_url(value)), {"actual": "1,234.5"}) == []
+        assert Indicator.objects.get().updated_at > before
+        value.refresh_from_db()
+        assert str(value.actual) == "1234.5000"
+
+
+def test_lists_filter_by_status_pillar_and_year(staff):
+    shown = builders.make_initiative(fiscal_year=2020, title="出る取組")
+    builders.make_initiative(fiscal_year=2021, status="draft", title="出ない取組")
+    for query in ("fiscal_year=2020", f"pillar__id__exact={shown.pillar_id}", "status=published"):
+        text = text_of(staff.get(f"{page_url(Initiative, 'changelist')}?{query}"))
+        assert "出る取組" in text
+        assert "出ない取組" not in text
+        assert "令和2年度" in text
+
+
+@pytest.mark.parametrize(
+    ("model", "make"),
+    [
+        (Plan, builders.make_plan),
+        (Pillar, builders.make_pillar),
+        (ResultsReport, builders.make_report),
+        (Initiative, builders.make_initiative),
+        (InitiativeFigure, builders.make_initiative_figure),
+        (Distinction, builders.make_distinction),
+        (
+            Indicator,
+            lambda: builders.make_indicator(department=builders.make_department()),
+        ),
+        (IndicatorValue, builders.make_indicator_value),
+    ],
+)
+def test_a_list_takes_the_same_queries_at_ten_times_the_rows(staff, model, make):
+    for _ in range(2):
+        make()
+    few = count_queries(staff, page_url(model, "changelist"))
+    for _ in range(18):
+        make()
+    assert count_queries(staff, page_url(model, "changelist")) == few <= 20
+
+
+def test_a_record_takes_the_same_queries_at_ten_times_its_parts(staff):
+    initiative, indicator = builders.make_initiative(), builders.make_indicator()
+
+    def add_parts(number):
+        for _ in range(number):
+            builders.make_initiative_figure(initiative, source=builders.make_document())
+            builders.make_distinction(initiative)
+            builders.make_link(initiative)
+            builders.make_indicator_value(indicator, source=builders.make_document())
+            initiative.departments.add(builders.make_department())
+            builders.make_pillar(plan=initiative.pillar.plan)
+
+    add_parts(2)
+    addresses = [change_url(r) for r in (initiative, indicator, initiative.pillar.plan)]
+    few = [count_queries(staff, address) for address in addresses]
+    add_parts(18)
+    assert [count_queries(staff, address) for address in addresses] == few
+    assert max(few) <= 35
