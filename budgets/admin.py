@@ -153,10 +153,11 @@ class LevelFilter(admin.SimpleListFilter):
     parameter_name = "level"
 
     def lookups(self, request, model_admin):
-        return [(level, f"{level}段目") for level in range(1, MAX_LEVEL + 1)]
+        return [(str(level), f"{level}段目") for level in range(1, MAX_LEVEL + 1)]
 
     def queryset(self, request, queryset):
-        return queryset.at_level(int(self.value())) if self.value() else queryset
+        is_level = self.value() in dict(self.lookup_choices)
+        return queryset.at_level(int(self.value())) if is_level else queryset
 
 
 class SettlementFigureInline(FigureInline):

@@ -63,15 +63,13 @@ class SettlementOut(BaseModel):
     url: str = Field(description="決算のページのアドレス")
 
 
-class EffortOut(BaseModel):
-    name: str = Field(description="主な取組の名称")
-    code: str | None = Field(description="報告している決算項目の番号。なければ null")
-
-
 class PolicyOut(BaseModel):
     number: int = Field(description="重点施策の番号")
     name: str = Field(description="重点施策の名称")
-    efforts: list[EffortOut] = Field(description="主な取組")
+    efforts: list[str] = Field(description="主な取組の名称")
+    effort_codes: list[str | None] = Field(
+        description="主な取組を報告している決算項目の番号。efforts と同じ順で、なければ null"
+    )
 
 
 class FundingOut(BaseModel):
@@ -202,13 +200,12 @@ def settlement_fields(request: HttpRequest, settlement: Settlement) -> dict:
 
 
 def policy_out(policy: PriorityPolicy) -> PolicyOut:
+    efforts = policy.efforts.all()
     return PolicyOut(
         number=policy.number,
         name=policy.name,
-        efforts=[
-            EffortOut(name=effort.name, code=effort.item and effort.item.code)
-            for effort in policy.efforts.all()
-        ],
+        efforts=[effort.name for effort in efforts],
+        effort_codes=[effort.item and effort.item.code for effort in efforts],
     )
 
 

@@ -75,7 +75,7 @@ class CheckResult:
         """Return actual in percent of expected, to one place, never rounded to a false 100."""
         if not self.expected or self.actual is None or self.actual / self.expected < 0:
             return None
-        rounding = ROUND_CEILING if self.status == CheckStatus.EXCEEDED else ROUND_FLOOR
+        rounding = ROUND_CEILING if abs(self.actual) > abs(self.expected) else ROUND_FLOOR
         percent = Decimal(self.actual) * 100 / Decimal(self.expected)
         return percent.quantize(Decimal("0.1"), rounding)
 

@@ -70,6 +70,7 @@ def make_outline(items: Iterable[SettlementItem], facts: Sequence[ItemFacts]) ->
     breakdowns = check_breakdowns(facts)
     amounts = {fact.code: fact.amount_yen for fact in facts}
     stated_below = sum_stated_below(amounts)
+    total_yen = stated_below.pop("", None)
     wholes = stated_below | {code: yen for code, yen in amounts.items() if yen is not None}
     checks = defaultdict(list)
     for result in check_settlement(facts):
@@ -80,8 +81,8 @@ def make_outline(items: Iterable[SettlementItem], facts: Sequence[ItemFacts]) ->
             breakdowns[item.code],
             checks[item.code],
             stated_below.get(item.code),
-            write_share(item.amount_yen, wholes.get(parent_code(item.code) or None)),
-            write_share(item.amount_yen, stated_below.get("")),
+            write_share(item.amount_yen, wholes.get(parent_code(item.code))),
+            write_share(item.amount_yen, total_yen),
         )
         for item in items
     ]

@@ -1,4 +1,5 @@
 from django.contrib import admin
+from django.db import models
 
 from portal.fiscal_year import parse_calendar_year, parse_fiscal_year
 from portal.record_admin import (
@@ -11,8 +12,9 @@ from portal.record_admin import (
     fiscal_year_label,
     list_url,
 )
-from portal.record_inlines import COMPACT, FigureInline, RecordInline
+from portal.record_inlines import COMPACT, FORM_FIELDS, FigureInline, RecordInline
 
+from .forms import PictureFormField
 from .models import (
     Distinction,
     Indicator,
@@ -102,8 +104,12 @@ class DistinctionInline(RecordInline):
     fields = ["name", "position"]
 
 
+PICTURE = {models.ImageField: {"form_class": PictureFormField}}
+
+
 class InitiativeImageInline(RecordInline):
     model = InitiativeImage
+    formfield_overrides = FORM_FIELDS | PICTURE
     fields = ["image", "alt", "credit", "licence", "position"]
 
 
@@ -170,6 +176,7 @@ class InitiativeFigureAdmin(FigureAdmin):
 
 class PartOfInitiativeAdmin(PartAdmin):
     updates = "initiative"
+    formfield_overrides = FORM_FIELDS | PICTURE
     list_display = ["__str__", "initiative"]
     list_select_related = ["initiative"]
     autocomplete_fields = ["initiative"]

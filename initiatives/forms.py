@@ -5,6 +5,7 @@ from portal.fiscal_year import format_fiscal_year_both
 from portal.lists import FiscalYearChoice, TextListForm, list_choices
 from portal.models import Department
 
+from .images import read_picture
 from .models import Distinction, Initiative, Pillar, ResultsReport
 
 
@@ -77,3 +78,16 @@ class IndicatorListForm(TextListForm):
         """Return the order of the indicators' values that follows that of the indicators."""
         _, order = self.sorts[self.value("sort") or "position"]
         return [f"indicator__{field}" for field in order]
+
+
+class PictureFormField(forms.ImageField):
+    """A picture that can be kept and shown; anything else is refused with a sentence."""
+
+    def to_python(self, data):
+        file = forms.FileField.to_python(self, data)
+        if file:
+            read_picture(file)
+        return file
+
+    def widget_attrs(self, widget):
+        return {"accept": "image/jpeg,image/png,image/webp"}

@@ -1,6 +1,9 @@
 """The general plan, what was done for it, and what was measured over the years."""
 
-from django.core.validators import MinValueValidator, validate_image_file_extension
+from pathlib import PurePath
+
+from django.core.files.base import ContentFile
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
@@ -19,6 +22,8 @@ from portal.models import (
     SluggedQuerySet,
 )
 from portal.publishing import PublicationQuerySet, published_q
+
+from .images import WIDTHS, name_width, read_picture, write_original, write_widths
 
 
 class Plan(Slugged, Publication, Cited):
@@ -263,9 +268,9 @@ class InitiativeImage(models.Model):
     initiative = models.ForeignKey(
         Initiative, models.CASCADE, related_name="images", verbose_name="取組"
     )
-    image = models.ImageField(
-        "画像", upload_to="initiatives/", validators=[validate_image_file_extension]
-    )
+    image = models.ImageField("画像", upload_to="initiatives/")
+    width = models.PositiveIntegerField("幅", null=True, editable=False)
+    height = models.PositiveIntegerField("高さ", null=True, editable=False)
     alt = models.CharField(
         "代替テキスト", max_length=300, help_text="画像を見られない人に、写っているものを伝える文"
     )
@@ -283,8 +288,30 @@ class InitiativeImage(models.Model):
     def __str__(self):
         return self.alt
 
+    def save(self, *args, **kwargs):
+        """Keep a new file as `read_picture` gives it, and the narrower widths beside it."""
+        widths = {}
+        if self.image and not self.image._committed:
+            picture = read_picture(self.image.file)
+            suffix, original = write_original(picture)
+            self.image = ContentFile(original, PurePath(self.image.name).stem + suffix)
+            self.width, self.height = picture.size
+            widths = write_widths(picture)
+        super().save(*args, **kwargs)
+        for width, data in widths.items():
+            self.image.storage.save(name_width(self.image.name, width), ContentFile(data))
+
     def get_absolute_url(self):
         return reverse("initiative_image", args=[self.pk])
+
+    def list_sources(self) -> list[tuple[str, int]]:
+        """Return the address of each width that there is, and the width; the whole one last."""
+        narrower = [
+            (reverse("initiative_image_width", args=[self.pk, width]), width)
+            for width in WIDTHS
+            if width < (self.width or 0)
+        ]
+        return [*narrower, (self.get_absolute_url(), self.width)]
 
 
 class InitiativeLink(models.Model):

@@ -11,6 +11,7 @@ from portal.models import ChangeNote
 from portal.year_charts import make_series_drawings
 
 from .forms import IndicatorListForm, InitiativeListForm
+from .images import WIDTHS, name_width
 from .models import (
     Indicator,
     IndicatorValue,
@@ -82,14 +83,19 @@ def initiative_list(request):
     return render(request, "initiatives/initiative_list.html", {"form": form, "page": page})
 
 
-def initiative_image(request, pk):
+def initiative_image(request, pk, width=None):
     """Send the picture of a public initiative; a draft's picture stays hidden."""
     image = get_object_or_404(InitiativeImage.objects.published(), pk=pk)
-    content_type, _ = mimetypes.guess_type(image.image.name)
-    if content_type not in ("image/jpeg", "image/png", "image/webp", "image/gif"):
+    name, storage = image.image.name, image.image.storage
+    if width and width not in WIDTHS:
+        raise Http404
+    if width and storage.exists(narrower := name_width(name, width)):
+        name = narrower
+    content_type, _ = mimetypes.guess_type(name)
+    if content_type not in ("image/jpeg", "image/png", "image/webp"):
         raise Http404
     try:
-        content = image.image.open("rb")
+        content = storage.open(name)
     except FileNotFoundError as error:
         raise Http404 from error
     return FileResponse(

@@ -8,6 +8,12 @@ from django.shortcuts import redirect
 from .models import FormerSlug
 
 
+def find_by_former_slug(model, slug):
+    """Return the public record that had this slug before, or None."""
+    former = FormerSlug.objects.filter(model=model._meta.label_lower, slug=slug)
+    return model.objects.published().filter(pk__in=former.values("object_id")).first()
+
+
 def redirect_former_slug(model, argument="slug"):
     """Make a view that raises Http404 answer 301 where `argument` is a former slug of `model`.
 
@@ -20,10 +26,7 @@ def redirect_former_slug(model, argument="slug"):
             try:
                 return view(request, **kwargs)
             except Http404:
-                former = FormerSlug.objects.filter(
-                    model=model._meta.label_lower, slug=kwargs[argument]
-                ).values("object_id")
-                record = model.objects.published().filter(pk__in=former).first()
+                record = find_by_former_slug(model, kwargs[argument])
                 if record is None or record.slug == kwargs[argument]:
                     raise
                 kwargs[argument] = record.slug

@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
+from django.contrib.contenttypes.models import ContentType
 from django.contrib.contenttypes.prefetch import GenericPrefetch
 from django.core.exceptions import PermissionDenied
 from django.http import JsonResponse
@@ -192,8 +193,6 @@ def noted_admins() -> dict:
 
 def find_record(value):
     """Return the record that a value of `record_value` names; None where there is none."""
-    if not isinstance(value, str):
-        return value
     label, _, pk = value.rpartition("-")
     models = {model._meta.label_lower: model for model in noted_admins()}
     if label not in models or not pk.isdecimal():
@@ -213,17 +212,10 @@ class JapanesePermissions:
     def formfield_for_manytomany(self, db_field, request=None, **kwargs):
         field = super().formfield_for_manytomany(db_field, request=request, **kwargs)
         if db_field.name in ("permissions", "user_permissions"):
-            field.queryset = (
-                field.queryset.filter(content_type__app_label__in=self.app_labels())
-                .exclude(content_type__model__startswith="historical")
-                .exclude(content_type__model__in=["formerslug", "searchentry", "permission"])
-            )
+            kinds = ContentType.objects.get_for_models(*self.admin_site._registry)
+            field.queryset = field.queryset.filter(content_type__in=kinds.values())
             field.label_from_instance = self.permission_label
         return field
-
-    def app_labels(self):
-        ours = {model._meta.app_label for model in noted_admins()}
-        return ours | {"auth"}
 
     def permission_label(self, permission):
         kind, verb = permission.content_type, permission.codename.partition("_")[0]

@@ -22,9 +22,15 @@ DATE = re.compile(
 SEPARATOR = "｜"
 
 
-class TextCell(Widget):
+class Cell(Widget):
     hint = ""
 
+    def describe(self, value):
+        """Return the text of what `render` returned, for a person to compare."""
+        return "" if value is None else str(value)
+
+
+class TextCell(Cell):
     def clean(self, value, row=None, **kwargs):
         return value.replace("\r\n", "\n").strip()
 
@@ -32,7 +38,7 @@ class TextCell(Widget):
         return self.clean(str(value or ""))
 
 
-class FiscalYearCell(Widget):
+class FiscalYearCell(Cell):
     hint = "「2020」「令和2年度」「R2」"
 
     def clean(self, value, row=None, **kwargs):
@@ -60,8 +66,11 @@ class AmountCell(FiscalYearCell):
     def clean(self, value, row=None, **kwargs):
         return parse_amount(value)
 
+    def describe(self, value):
+        return "" if value is None else f"{value:,}"
 
-class NumberCell(Widget):
+
+class NumberCell(AmountCell):
     hint = "数字。「1,105」「1.9万」とも書けます"
 
     def clean(self, value, row=None, **kwargs):
@@ -84,7 +93,7 @@ class IntegerCell(FiscalYearCell):
         raise ValueError(f"「{value}」は整数ではありません。小数のない数字で書いてください。")
 
 
-class DateCell(Widget):
+class DateCell(Cell):
     hint = "「2024-08-02」「2024/8/2」"
 
     def clean(self, value, row=None, **kwargs):
@@ -97,7 +106,7 @@ class DateCell(Widget):
         return value
 
 
-class DateTimeCell(Widget):
+class DateTimeCell(Cell):
     hint = "「2024-08-02 10:00」（日本時間）"
 
     def clean(self, value, row=None, **kwargs):
@@ -108,7 +117,7 @@ class DateTimeCell(Widget):
         return timezone.make_naive(value) if value else None
 
 
-class ChoiceCell(Widget):
+class ChoiceCell(Cell):
     """A choice as its label; its code is read too."""
 
     def __init__(self, choices):
@@ -127,7 +136,7 @@ class ChoiceCell(Widget):
         return self.labels.get(value, "")
 
 
-class RecordCell(Widget):
+class RecordCell(Cell):
     """Another record by its natural key: a slug, or a place's code."""
 
     def __init__(self, model, resource_model):
@@ -167,7 +176,7 @@ class RecordsCell(RecordCell, ManyToManyWidget):
         return "、".join(getattr(record, self.key) for record in value.all()) if value else ""
 
 
-class PartOfCell(Widget):
+class PartOfCell(Cell):
     """The figure that a figure is a part of, by the key of the whole within their record."""
 
     hint = "「区分｜項目｜測るもの｜時期」"

@@ -1,18 +1,39 @@
 """What changed lately, ready to be listed with a link to each record."""
 
 from django.contrib.contenttypes.prefetch import GenericPrefetch
+from django.db.models import Q
 from django.urls import reverse
 
 from budgets.models import (
+    FundingSource,
     InitiativeCost,
+    Program,
     ProgramLineage,
     Settlement,
     SettlementFigure,
     SettlementItem,
 )
-from initiatives.models import IndicatorValue, InitiativeFigure
+from initiatives.models import Indicator, IndicatorValue, Initiative, InitiativeFigure, Pillar
 
-from .models import ChangeNote
+from .models import ChangeNote, Department
+
+# What belongs to a pillar or a department: the path to it from each kind of record.
+PATHS = {
+    Pillar: {Pillar: "pk", Initiative: "pillar", InitiativeFigure: "initiative__pillar"},
+    Department: {
+        Department: "pk",
+        Initiative: "departments",
+        InitiativeFigure: "initiative__departments",
+        Settlement: "department",
+        SettlementItem: "settlement__department",
+        SettlementFigure: "item__settlement__department",
+        FundingSource: "item__settlement__department",
+        Program: "department",
+        ProgramLineage: "program__department",
+        Indicator: "department",
+        IndicatorValue: "indicator__department",
+    },
+}
 
 
 def list_changes():
@@ -34,6 +55,18 @@ def list_changes():
         .select_related("content_type")
         .prefetch_related(GenericPrefetch("record", with_address))
     )
+
+
+def list_changes_of(owner):
+    """Return the public change notes on a pillar or a department and on what belongs to it."""
+    belongs = Q(pk__in=[])
+    for model, path in PATHS[type(owner)].items():
+        belongs |= Q(
+            content_type__app_label=model._meta.app_label,
+            content_type__model=model._meta.model_name,
+            object_id__in=model.objects.filter(**{path: owner.pk}).order_by().values("pk"),
+        )
+    return list_changes().filter(belongs)
 
 
 def address_of(record) -> str:

@@ -1,4 +1,7 @@
-"""The Atom feed: what was corrected or updated, and the newest initiatives."""
+"""The Atom feed: what was corrected or updated, and the newest initiatives.
+
+`?pillar=` and `?department=` with a slug narrow it to what belongs to one of them.
+"""
 
 import datetime
 import re
@@ -7,18 +10,24 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.syndication.views import Feed
+from django.core.validators import slug_re
 from django.db.models.functions import Coalesce, Greatest
-from django.urls import reverse_lazy
+from django.http import Http404
+from django.urls import reverse
 from django.utils.feedgenerator import Atom1Feed
 from django.utils.html import escape
 from django.utils.timezone import make_aware
 
-from initiatives.models import Initiative
+from initiatives.models import Initiative, Pillar
 
-from .changes import address_of, list_changes
+from .addresses import find_by_former_slug
+from .changes import address_of, list_changes, list_changes_of
+from .models import Department
 
 CHANGE_COUNT = 50
 INITIATIVE_COUNT = 50
+
+OWNERS = {"pillar": Pillar, "department": Department}
 
 # XML 1.0 has no place for them, and a text pasted from a slide may hold one (U+000B).
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -35,23 +44,55 @@ class Entry:
     updated_at: datetime.datetime
 
 
+@dataclass(frozen=True)
+class Scope:
+    """Where a feed is asked for, and the pillar or department that it keeps to, if any."""
+
+    host: str
+    kind: str = ""
+    owner: Pillar | Department | None = None
+
+
 class LatestFeed(Feed):
     feed_type = Atom1Feed
-    title = f"{settings.SITE_NAME}：新着と更新"
     subtitle = "公開した取組と、更新・正誤のお知らせです。"
     author_name = settings.PREFECTURE_NAME
-    link = reverse_lazy("change_list")
 
     def get_object(self, request):
-        return urlsplit(f"//{request.get_host()}").hostname
+        host = urlsplit(f"//{request.get_host()}").hostname
+        asked = [(kind, slug) for kind in OWNERS if (slug := request.GET.get(kind))]
+        if not asked:
+            return Scope(host)
+        if len(asked) > 1:
+            raise Http404
+        ((kind, slug),) = asked
+        owners = OWNERS[kind].objects.published()
+        owner = slug_re.match(slug) and (
+            owners.filter(slug=slug).first() or find_by_former_slug(owners.model, slug)
+        )
+        if not owner:
+            raise Http404
+        return Scope(host, kind, owner)
 
-    def feed_guid(self, host):
-        return f"tag:{host},2024:feed"
+    def title(self, scope):
+        name = f"{scope.owner.name}の" if scope.owner else ""
+        return _printable(f"{settings.SITE_NAME}：{name}新着と更新")
 
-    def items(self, host):
-        entries = [*_change_entries(), *_initiative_entries()]
+    def link(self, scope):
+        return scope.owner.get_absolute_url() if scope.owner else reverse("change_list")
+
+    def feed_url(self, scope):
+        query = f"?{scope.kind}={scope.owner.slug}" if scope.owner else ""
+        return reverse("feed") + query
+
+    def feed_guid(self, scope):
+        key = f"/{scope.kind}/{scope.owner.pk}" if scope.owner else ""
+        return f"tag:{scope.host},2024:feed{key}"
+
+    def items(self, scope):
+        entries = [*_change_entries(scope), *_initiative_entries(scope)]
         entries.sort(key=lambda entry: entry.updated_at, reverse=True)
-        return [(host, entry) for entry in entries]
+        return [(scope.host, entry) for entry in entries]
 
     def item_guid(self, item):
         host, entry = item
@@ -70,8 +111,9 @@ class LatestFeed(Feed):
         return item[1].updated_at
 
 
-def _change_entries():
-    for note in list_changes()[:CHANGE_COUNT]:
+def _change_entries(scope):
+    notes = list_changes_of(scope.owner) if scope.owner else list_changes()
+    for note in notes[:CHANGE_COUNT]:
         values = (
             f"（{note.field}：{note.old or '空欄'} → {note.new or '空欄'}）" if note.field else ""
         )
@@ -84,10 +126,14 @@ def _change_entries():
         )
 
 
-def _initiative_entries():
+def _initiative_entries(scope):
     # What was written first and is shown from a later day on is new on that day.
     shown_since = Greatest("updated_at", Coalesce("publish_from", "updated_at"))
     initiatives = Initiative.objects.published().annotate(shown_since=shown_since)
+    if scope.kind == "pillar":
+        initiatives = initiatives.for_pillar(scope.owner)
+    elif scope.kind == "department":
+        initiatives = initiatives.for_department(scope.owner)
     for initiative in initiatives.order_by("-shown_since", "-pk")[:INITIATIVE_COUNT]:
         yield Entry(
             key=f"initiative/{initiative.pk}",

@@ -5,10 +5,10 @@ from django import forms
 from budgets.check_results import CheckName, CheckStatus
 from initiatives.models import Pillar
 
-from .fiscal_year import format_fiscal_year_both
+from .fiscal_year import format_fiscal_year, format_fiscal_year_both
 from .lists import FiscalYearChoice, ListForm, TextListForm, list_choices
 from .models import ChangeKind, Department
-from .search import KINDS, Hit, find
+from .search import KINDS, FacetValue, Hit, find
 
 
 class DepartmentListForm(TextListForm):
@@ -134,11 +134,19 @@ class SearchForm(ListForm):
     def list_facets(self, facets: dict) -> list[tuple[str, list[FacetLink]]]:
         """Return the name and the links of each facet that offers a choice, or has one made."""
         chosen = {name: str(self.value(name) or "") for name in facets}
+        for name, value in chosen.items():
+            if value and value not in [choice.value for choice in facets[name]]:
+                facets[name].append(FacetValue(value, self._name_choice(name, value), 0))
         return [
             (self.fields[name].label, [self._make_link(name, v, chosen[name]) for v in values])
             for name, values in facets.items()
             if len(values) > 1 or chosen[name]
         ]
+
+    def _name_choice(self, name, value) -> str:
+        if name == "fiscal_year":
+            return format_fiscal_year(int(value))
+        return dict(self.fields[name].choices)[value]
 
     def _make_link(self, name, facet_value, chosen) -> FacetLink:
         is_chosen = facet_value.value == chosen

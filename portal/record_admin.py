@@ -2,6 +2,7 @@
 
 from django.contrib import admin, messages
 from django.db import models
+from django.http import Http404
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
@@ -118,6 +119,14 @@ class RecordAdmin(SimpleHistoryAdmin):
         if self.updates:
             move_updated_at(self.model, [form.instance.pk], self.updates)
 
+    def history_view(self, request, object_id, extra_context=None):
+        require_numbers(object_id)
+        return super().history_view(request, object_id, extra_context)
+
+    def history_form_view(self, request, object_id, version_id, extra_context=None):
+        require_numbers(object_id, version_id)
+        return super().history_form_view(request, object_id, version_id, extra_context)
+
     def get_historical_record_context_helper(self, request, historical_record):
         return HistoryContext(self.model, historical_record)
 
@@ -213,6 +222,12 @@ class FigureAdmin(SpreadsheetAdmin):
     @admin.display(description="値", ordering="value")
     def value_with_unit(self, figure):
         return format_html("{}{}", f"{figure.value.normalize():,f}", figure.unit)
+
+
+def require_numbers(*texts):
+    """Raise Http404 for a key that is no number, which django-simple-history does not expect."""
+    if not all(text.isascii() and text.isdecimal() for text in texts):
+        raise Http404
 
 
 def name_links(field):

@@ -107,9 +107,9 @@ class RecordResource(ModelResource):
         dataset.title = str(self.get_display_name())
 
     def export_texts(self, instance):
-        """Return the text of each column as a file would hold it."""
+        """Return the text of each column as a person reads it."""
         return {
-            field.column_name: "" if (value := field.export(instance)) is None else str(value)
+            field.column_name: field.widget.describe(field.export(instance))
             for field in self.get_import_fields()
         }
 

@@ -8,6 +8,9 @@ from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import Length
 from django.urls import get_script_prefix
 
+from budgets.models import Program
+from initiatives.models import Distinction
+
 from .fiscal_year import format_fiscal_year
 from .models import SearchEntry, SearchKind
 from .search_text import Term, make_excerpt, parse_query
@@ -21,6 +24,8 @@ KIND_ORDER = Case(
 # A hit later in a text is found, but not shown: marking takes a second for 300,000 characters.
 EXCERPTED_CHARACTERS = 20_000
 MAX_SUGGESTIONS = 5
+MAX_EXAMPLES = 3
+MAX_DROPPED = 5
 MAX_PAIRS = 16
 Pieces = list[tuple[str, bool]]
 
@@ -124,14 +129,38 @@ def count_facets(
     return facets
 
 
-def suggest(query: str) -> list[Suggestion]:
+def drop_words(query: str, **narrowing) -> list[tuple[str, int]]:
+    """Return the query less one word each, with how much it then finds; not what finds nothing.
+
+    `narrowing` is as for `find`. One database query.
+    """
+    words = query.split()[:MAX_DROPPED]
+    shorter = {" ".join(words[:place] + words[place + 1 :]): None for place in range(len(words))}
+    shorter = [query for query in shorter if parse_query(query)]
+    kinds, arms = narrowing.pop("kinds", None), []
+    for place, terms in enumerate(map(parse_query, shorter)):
+        entries = _published(SearchEntry.objects.matching(terms), kinds, narrowing)
+        arms.append(entries.order_by().values_list(Value(place)).annotate(n=Count("pk")))
+    counts = dict(arms[0].union(*arms[1:], all=True)) if arms else {}
+    return [(query, n) for place, query in enumerate(shorter) if (n := counts.get(place))]
+
+
+def list_examples() -> list[str]:
+    """Return words that find something: the commonest distinctions and some programs' names."""
+    distinctions = Distinction.objects.published().order_by("-n", "name").values_list("name")
+    names = [name for name, _ in distinctions.annotate(n=Count("pk"))[:MAX_EXAMPLES]]
+    programs = Program.objects.published().order_by("slug").values_list("name", flat=True)
+    return [*names, *programs[:MAX_EXAMPLES]]
+
+
+def suggest(query: str, kinds: Iterable[str] | None = None) -> list[Suggestion]:
     """Return the public titles nearest to a query: those that share most pairs of characters."""
     pairs = [token for term in parse_query(query) for token in term.tokens if len(token) == 2]
     pairs = list(dict.fromkeys(pairs))[:MAX_PAIRS]
     if not pairs:
         return []
     shared = sum((1 - _lacks(pair) for pair in pairs), Value(0))
-    entries = _published(SearchEntry.objects.sharing(pairs), None, {}).annotate(shared=shared)
+    entries = _published(SearchEntry.objects.sharing(pairs), kinds, {}).annotate(shared=shared)
     nearest = entries.filter(shared__gte=max(1, len(pairs) // 3)).order_by(
         "-shared", Length("title"), KIND_ORDER, "object_id"
     )

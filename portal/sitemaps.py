@@ -69,7 +69,9 @@ class RecordSitemap(Sitemap):
         )
 
     def lastmod(self, record):
-        return record.changed_at
+        # A publication's `updated_at` follows its figures too, which have a history of their own.
+        moments = [record.changed_at, getattr(record, "updated_at", None)]
+        return max(filter(None, moments), default=None)
 
     def get_latest_lastmod(self):
         """Leave it out of the index: it would read every record there is."""

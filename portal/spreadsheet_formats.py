@@ -112,8 +112,13 @@ class SpreadsheetImportForm(ImportForm):
         super().__init__(formats, resources, **kwargs)
         self.fields["format"].widget = forms.HiddenInput()
         self.fields["format"].initial = "0"
-        self.fields["import_file"].label = "ファイル"
-        self.fields["import_file"].widget.attrs["accept"] = ".csv,.xlsx"
+        file = self.fields["import_file"]
+        file.label = "ファイル"
+        file.help_text = (
+            f"CSV（UTF-8、Shift_JIS）か Excel（XLSX）、{MAX_BYTES // MEGABYTE}MB・{MAX_ROWS:,}行まで。"
+            "次の画面で、変わる内容を確かめられます。"
+        )
+        file.widget.attrs["accept"] = ".csv,.xlsx"
 
     def clean_import_file(self):
         file = self.cleaned_data["import_file"]

@@ -3,6 +3,7 @@ from django.contrib.sitemaps.views import index, sitemap
 from django.shortcuts import redirect
 from django.templatetags.static import static
 from django.urls import include, path
+from django.views.decorators.http import conditional_page
 from django.views.generic import RedirectView
 
 from . import guides, views
@@ -26,7 +27,7 @@ urlpatterns = [
     path("guide/checks/", guides.guide_checks, name="guide_checks"),
     path("coverage/", guides.coverage, name="coverage"),
     path("accessibility/", guides.accessibility, name="accessibility"),
-    path("feed.atom", LatestFeed(), name="feed"),
+    path("feed.atom", conditional_page(LatestFeed()), name="feed"),
     path(
         "sitemap.xml",
         index,

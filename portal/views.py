@@ -25,8 +25,8 @@ from .forms import (
     SearchForm,
 )
 from .lists import csv_response
-from .models import ChangeNote, Department, GlossaryTerm, SourceDocument
-from .search import count_facets, suggest
+from .models import ChangeNote, Department, GlossaryTerm, SearchKind, SourceDocument
+from .search import count_facets, drop_words, list_examples, suggest
 from .tables import (
     CHANGE_COLUMNS,
     DEPARTMENT_COLUMNS,
@@ -185,6 +185,9 @@ def search(request):
     if form.wants_csv:
         return csv_response(request, "search", SEARCH_COLUMNS, hits)
     page = form.paginate(hits)
+    is_narrowed = bool(query) and any(narrowing.values())
+    is_missed = query and not page.object_list
+    has_facets = page.object_list or is_narrowed
     return render(
         request,
         "portal/search.html",
@@ -192,8 +195,12 @@ def search(request):
             "form": form,
             "site_query": query,
             "page": page,
-            "facets": form.list_facets(count_facets(query, **narrowing)) if query else [],
-            "suggestions": suggest(query) if query and not page.object_list else [],
+            "facets": form.list_facets(count_facets(query, **narrowing)) if has_facets else [],
+            "is_narrowed": is_narrowed,
+            "examples": [] if query else list_examples(),
+            "shorter": drop_words(query, **narrowing) if is_missed else [],
+            "suggestions": suggest(query) if is_missed else [],
+            "terms": suggest(query, [SearchKind.GLOSSARY_TERM])[:1] if is_missed else [],
         },
     )
 

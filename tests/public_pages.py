@@ -2,6 +2,7 @@
 
 from django.urls import URLResolver, get_resolver, reverse
 
+from initiatives.images import WIDTHS
 from portal.sitemaps import SITEMAPS
 from tests import builders
 
@@ -63,6 +64,9 @@ def arguments_of(**records) -> dict[str, list[dict]]:
         "settlement": settlements,
         "settlement_year": [{"fiscal_year": each["fiscal_year"]} for each in items],
         "initiative_image": [{"pk": image.pk} for image in records.get("images", [])],
+        "initiative_image_width": [
+            {"pk": image.pk, "width": WIDTHS[0]} for image in records.get("images", [])
+        ],
         "sitemap_section": [{"section": section} for section in SITEMAPS],
     }
 

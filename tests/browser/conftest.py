@@ -33,14 +33,24 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="package")
-def site(django_db_setup, django_db_blocker):
-    """Return the address of a server with the content of fixtures/."""
-    with django_db_blocker.unblock(), modify_settings(ALLOWED_HOSTS={"append": "127.0.0.1"}):
+def db(django_db_setup, django_db_blocker):
+    """Put the content of fixtures/ into the test database.
+
+    In this folder it stands for pytest-django's `db`, whose name tells that a database is needed.
+    """
+    with django_db_blocker.unblock():
         call_command("loaddata", *sorted(settings.FIXTURE_DIRS[0].glob("*.json")), verbosity=0)
+        yield
+        call_command("flush", interactive=False, verbosity=0)
+
+
+@pytest.fixture(scope="package")
+def site(db):
+    """Return the address of a server with the content."""
+    with modify_settings(ALLOWED_HOSTS={"append": "127.0.0.1"}):
         server = LiveServer("127.0.0.1")
         yield server.url
         server.stop()
-        call_command("flush", interactive=False, verbosity=0)
 
 
 @pytest.fixture(scope="package")

@@ -34,7 +34,8 @@ PAGES = {
     "api_docs": "/api/v1/docs",
 }
 NOT_HTML = {
-    *("feed", "sitemap", "sitemap_section", "robots", "favicon", "healthz", "initiative_image"),
+    *("feed", "sitemap", "sitemap_section", "robots", "favicon", "healthz"),
+    *("initiative_image", "initiative_image_width"),
 }
 WIDTHS = (1280, 768, 360, 320)
 

@@ -94,12 +94,10 @@ class TestSettlements:
             {
                 "number": 1,
                 "name": "政策立案",
-                "efforts": [
-                    {"name": "計画の策定", "code": None},
-                    {"name": "条例の制定", "code": "1.7.5"},
-                ],
+                "efforts": ["計画の策定", "条例の制定"],
+                "effort_codes": [None, "1.7.5"],
             },
-            {"number": 2, "name": "情報発信", "efforts": []},
+            {"number": 2, "name": "情報発信", "efforts": [], "effort_codes": []},
         ]
 
 

@@ -263,6 +263,10 @@ class TestIdentity:
             assert result.is_problem
             assert "（100円）" in result.message
 
+    def test_a_little_more_than_the_budget_is_not_100_percent(self):
+        items = [ItemFacts("1", 100_001, budget_yen=100_000, carried_over_yen=0, unused_yen=0)]
+        assert only(items, "1", CheckName.IDENTITY).covered_percent == Decimal("100.1")
+
     @pytest.mark.parametrize(
         "blank", ["amount_yen", "budget_yen", "carried_over_yen", "unused_yen"]
     )

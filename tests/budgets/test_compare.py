@@ -94,9 +94,7 @@ class TestCompareItems:
         before = [item("1", 100), item("2", 300), item("3", 0), item("4", 50), item("9", 5)]
         after = [item("1", 150), item("2", 200), item("3", 10), item("4"), item("5", 7), item("6")]
         rows = list_comparable(compare_items(before, after))
-        assert [
-            (row.item.code, row.change.difference_yen, row.change.percent) for row in rows
-        ] == [
+        assert [(row.item.code, row.change.difference_yen, row.change.percent) for row in rows] == [
             ("1", 50, Decimal("50.0")),
             ("2", -100, Decimal("-33.3")),
             ("3", 10, None),

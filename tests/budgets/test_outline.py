@@ -9,6 +9,7 @@ from budgets.outline import (
     execution_percent,
     find_place,
     list_budget_lines,
+    list_topmost_stated,
     make_outline,
     share_out,
     sum_stated_below,
@@ -26,16 +27,41 @@ def codes_of(items):
 class TestSumStatedBelow:
     def test_only_the_topmost_amounts_count(self):
         amounts = {"1": None, "1.1": 5, "1.1.1": 3, "1.2": 2, "2": 9}
-        assert sum_stated_below(amounts) == {"1": 7}
+        assert sum_stated_below(amounts) == {"1": 7, "": 16}
 
     def test_amounts_deep_below_reach_every_silent_item_above(self):
-        assert sum_stated_below({"1": None, "1.1": None, "1.1.1": 4}) == {"1": 4, "1.1": 4}
+        assert sum_stated_below({"1": None, "1.1": None, "1.1.1": 4}) == {
+            "1": 4,
+            "1.1": 4,
+            "": 4,
+        }
 
     def test_zero_is_stated_and_nothing_is_not_zero(self):
-        assert sum_stated_below({"1": None, "1.1": 0, "2": None, "2.1": None}) == {"1": 0}
+        assert sum_stated_below({"1": None, "1.1": 0, "2": None, "2.1": None}) == {
+            "1": 0,
+            "": 0,
+        }
 
     def test_an_item_is_not_below_one_whose_code_only_begins_alike(self):
-        assert sum_stated_below({"1": None, "10": 4, "10.1": 4}) == {}
+        assert sum_stated_below({"1": None, "10": 4, "10.1": 4}) == {"": 4}
+
+
+class TestListTopmostStated:
+    amounts = {"1": None, "1.1": 5, "1.1.1": 3, "1.1.2": 0, "1.2": 2, "2": 9, "10": 4, "10.1": 4}
+
+    @pytest.mark.parametrize(
+        ("above", "codes"),
+        [
+            ("", ["1.1", "1.2", "2", "10"]),
+            ("1", ["1.1", "1.2"]),
+            ("1.1", ["1.1.1", "1.1.2"]),
+            ("2", []),
+            ("10", ["10.1"]),
+        ],
+    )
+    def test_none_of_them_is_below_another(self, above, codes):
+        items = [SettlementItem(code=c, amount_yen=yen) for c, yen in self.amounts.items()]
+        assert codes_of(list_topmost_stated(items, above)) == codes
 
 
 class TestFindPlace:
@@ -76,6 +102,16 @@ class TestMakeOutline:
         assert first.problems == []
         assert [problem.check.value for problem in second.problems] == ["funding"]
 
+    def test_an_amount_is_a_share_of_what_stands_above_and_of_the_total(self):
+        items = items_of("1", "1.1", "1.2")
+        items[1].amount_yen, items[2].amount_yen = 1000, 500
+        rows = make_outline(items, [*self.facts, ItemFacts("2", 500)])
+        assert [(row.share_of_parent, row.share_of_total) for row in rows] == [
+            (None, None),
+            ("66.7%", "50.0%"),
+            ("33.3%", "25.0%"),
+        ]
+
     def test_the_order_of_the_items_is_kept(self):
         rows = make_outline(items_of("1.2", "1"), self.facts)
         assert [row.item.code for row in rows] == ["1.2", "1"]
@@ -91,6 +127,11 @@ class TestBudget:
     def test_only_stated_budget_amounts_are_listed(self):
         item = SettlementItem(budget_yen=900, unused_yen=0, supplementary_yen=-100)
         assert list_budget_lines(item) == [("補正額", -100), ("予算現額", 900), ("不用額", 0)]
+
+    def test_the_settled_amount_stands_on_the_way_but_not_alone(self):
+        item = SettlementItem(budget_yen=900, amount_yen=800, unused_yen=100)
+        assert [name for name, _ in list_budget_lines(item)] == ["予算現額", "決算額", "不用額"]
+        assert list_budget_lines(SettlementItem(amount_yen=800)) == []
 
     @pytest.mark.parametrize(
         ("amount_yen", "budget_yen", "percent"),

@@ -1,7 +1,7 @@
 from decimal import Decimal
 
 from budgets.models import Settlement, SettlementItem
-from budgets.series import make_series
+from budgets.series import list_points, make_series
 
 
 def item(fiscal_year, amount_yen, code="1", settlement_id=None):
@@ -10,7 +10,7 @@ def item(fiscal_year, amount_yen, code="1", settlement_id=None):
 
 
 def differences(*items):
-    return [(year.difference_yen, year.difference_percent) for year in make_series(items)]
+    return [(year.change.difference_yen, year.change.percent) for year in make_series(items)]
 
 
 def test_a_year_is_compared_with_the_year_just_before():
@@ -46,3 +46,17 @@ def test_an_item_below_another_one_is_not_counted_twice():
 
 def test_a_year_with_an_unstated_amount_has_no_sum():
     assert make_series([item(2020, 300), item(2020, None, code="2")])[0].amount_yen is None
+
+
+def test_a_chart_draws_a_missing_year_and_a_missing_amount_as_gaps():
+    series = make_series([item(2018, 1000), item(2020, None), item(2021, 900)])
+    assert list_points(series) == [
+        ("平成30年度", 1000),
+        ("令和元年度", None),
+        ("令和2年度", None),
+        ("令和3年度", 900),
+    ]
+
+
+def test_a_single_year_is_no_series_to_draw():
+    assert list_points(make_series([item(2020, 1000)])) == []

@@ -34,7 +34,7 @@ from tests.builders import (
 pytestmark = pytest.mark.django_db
 
 SECRET = "公開前の秘密"
-PARAMETERS = ["fiscal_year", "department", "sort", "page", "format", "table"]
+PARAMETERS = ["fiscal_year", "department", "sort", "page", "format", "table", "unit"]
 HOSTILE = ["%00", "9" * 400, "-1", "'\"><script>", "%F0%9F%98%80", "１", "%ED%A0%80", "../..", " "]
 
 
@@ -141,6 +141,26 @@ class TestSettlementList:
         assert "1／2ページ" in get("/settlements/")
         assert get("/settlements/?page=2").count('<th scope="row"') == 1
 
+    def test_departments_and_years_stand_side_by_side(self, get):
+        somu, kikaku = make_department(name="架空総務部"), make_department(name="架空企画部")
+        for department, fiscal_year, amount_yen in [
+            *((somu, 2018, 900_000), (somu, 2019, 1_000_000), (somu, 2020, 900_000)),
+            *((kikaku, 2019, 0), (kikaku, 2020, 5_000)),
+        ]:
+            settlement = make_settlement(department=department, fiscal_year=fiscal_year)
+            make_item(settlement, amount_yen=amount_yen)
+        make_secret_settlement(fiscal_year=2021, department=somu)
+        text = text_of(get("/settlements/"))
+        table = text[text.index("部局と年度") : text.index("掲載している決算")]
+        assert "部局 平成30年度 令和元年度 令和2年度" in table
+        assert "架空総務部 900千円 — 1,000千円 100千円 （11.1%） 900千円 ▲100千円 （▲10%）" in table
+        assert "架空企画部 掲載なし 0千円 — 5千円 5千円" in table
+        assert "987,654" not in table
+
+    def test_a_single_year_is_not_compared(self, get):
+        make_settlement()
+        assert "年度をくらべる" not in get("/settlements/")
+
     def test_a_broken_filter_narrows_nothing_and_is_said(self, get):
         settlement = make_settlement()
         html = get("/settlements/?fiscal_year=abc&department=nobody")
@@ -172,6 +192,20 @@ class TestSettlementYear:
     def test_no_sum_is_made_of_nothing(self, get):
         make_item(make_settlement())
         assert "上の決算の合計" not in get("/settlements/2020/")
+
+    def test_departments_are_drawn_and_ranked(self, get):
+        for name, amount_yen in [
+            ("架空小部", 1_000_000),
+            ("架空大部", 3_000_000),
+            ("架空空部", None),
+        ]:
+            department = make_department(slug=f"d{amount_yen}", name=name)
+            make_item(make_settlement(department=department), amount_yen=amount_yen)
+        html = get("/settlements/2020/")
+        assert html.count('<a href="/settlements/2020/d3000000/" class="tone-1">') == 3
+        text = text_of(html)
+        assert "1 架空大部 3,000千円 75.0% 2 架空小部 1,000千円 25.0%" in text
+        assert "図に表せない項目： 架空空部 （資料に記載なし）" in text
 
     @pytest.mark.parametrize("fiscal_year", [2019, 1000, 2999])
     def test_a_year_without_a_public_settlement_is_not_found(self, client, fiscal_year):
@@ -245,16 +279,32 @@ class TestSettlementDetail:
         item = settlement.items.get(code="1.2")
         make_funding(item, amount_yen=2_000_001)
         text = text_of(get("/settlements/2020/somu/"))
-        assert "超過 1.2 架空調査 ：財源の合計は、決算額2,000千円を1円上回ります。" in text
+        assert (
+            "超過 1.2 架空調査 ：決算額と財源：財源の合計は、決算額2,000千円を1円上回ります。"
+            in text
+        )
 
-    def test_by_amount_the_largest_comes_first_and_the_silent_last(self, get, get_csv, settlement):
-        html = get("/settlements/2020/somu/?sort=-amount_yen")
-        order = ["1.2 架空調査", "1.10 架空広報", "1.1 架空会議", "1 架空管理費"]
+    def test_the_topmost_amounts_are_drawn_and_ranked_with_their_shares(self, get, settlement):
+        make_item(settlement, "1.2.2", name="架空の一部", amount_yen=400_000)
+        html = get("/settlements/2020/somu/")
+        assert html.count('<a href="/settlements/2020/somu/1.2/" class="tone-1">') == 3  # 3 widths
+        assert "<title>架空調査　2,000千円（1.2）</title>" in html
         text = text_of(html)
-        text = text[text.index("大きい順）") :]
-        assert sorted(order, key=text.index) == order
-        rows = get_csv("/settlements/2020/somu/?sort=-amount_yen&format=csv")
-        assert [row["項目番号"] for row in rows] == ["1.2", "1.10", "1.1", "1", "1.2.1"]
+        ranking = text[text.index("金額の大きい順") : text.index("項目ごとの決算額")]
+        assert "1 架空調査 2,000千円 44.4%" in ranking
+        assert "2 架空広報 1,500千円 33.3%" in ranking
+        assert "3 架空会議 1,000千円 22.2%" in ranking
+        assert "架空の一部" not in ranking  # it is part of 1.2
+        items = text[text.index("項目ごとの決算額") :]
+        assert "架空の一部 400千円 （40万円） 金額の内訳の記載なし 20.0% 8.9%" in items
+
+    def test_one_amount_alone_is_no_picture(self, get):
+        settlement = make_settlement()
+        make_item(settlement, amount_yen=1_000_000)
+        make_item(settlement, "2")
+        html = get(settlement.get_absolute_url())
+        assert "treemap" not in html
+        assert "金額の大きい順" not in html
 
     def test_the_csv_holds_every_item_and_no_zero_for_a_blank(self, get_csv, settlement):
         rows = get_csv("/settlements/2020/somu/?format=csv")
@@ -405,7 +455,10 @@ class TestSettlementItemDetail:
             note="架空の注",
         )
         text = text_of(get(self.address))
-        assert "参加者数 約1.9万人 活動量 出典： 架空統計 p.3 注：架空の注" in text
+        assert (
+            "架空調査の実績値：活動量 項目 値 出典 参加者数 約1.9万人 出典： 架空統計 p.3" in text
+        )
+        assert "注：架空の注" in text
         assert get_csv(f"{self.address}?format=csv")[0]["資料の表記"] == "約1.9万人"
 
     def test_the_breakdown_counts_what_stands_below(self, get, item):
@@ -488,6 +541,179 @@ class TestSettlementItemDetail:
         assert "数値の更新" in text
         assert "下の項目の更新" not in text
 
+    def test_its_breakdown_is_a_bar_with_words(self, get, item):
+        make_settlement_figure(item, label="旅費", kind="expenditure", value=654)
+        text = text_of(get(self.address))
+        assert "公表された内訳は決算額の65.4%" in text
+        assert "内訳が公表されている額 654千円 65.4%" in text
+        assert "内訳の記載がない額 346千円 34.6%" in text
+
+    def test_without_a_breakdown_the_words_stand_alone(self, get, item):
+        html = get(self.address)
+        assert "金額の内訳は資料に記載されていません。" in html
+        assert "stack-bar" not in html
+
+    def test_its_shares_and_the_picture_of_what_stands_below_are_shown(self, get, item):
+        below = item.children.get()
+        below.amount_yen = 250_000
+        below.save()
+        make_item(item.settlement, "1.2.2", name="架空の集計", amount_yen=500_000)
+        make_item(item.settlement, "1.3", amount_yen=3_000_000)
+        html = get(self.address)
+        text = text_of(html)
+        assert "上の項目の25.0%、部局の記載額の合計の25.0%" in text
+        assert '<a href="/settlements/2020/somu/1.2.2/" class="tone-1">' in html
+        assert "1 架空の集計 500千円 50.0% 2 架空の聞き取り 250千円 25.0%" in text
+
+    def test_sources_of_funding_are_a_bar(self, get, item):
+        make_funding(item, kind="national", amount_yen=250_000)
+        make_funding(item, kind="bonds", amount_yen=750_000)
+        text = text_of(get(self.address))
+        assert "国庫支出金 250千円 25.0%" in text
+        assert "県債 750千円 75.0%" in text
+
+    def test_a_figure_from_the_papers_own_place_names_only_the_place(self, get, item):
+        make_settlement_figure(item, label="回数", source=item.source, locator="第9 1(2) 表")
+        text = text_of(get(self.address))
+        row = text[text.index("回数 12件") :]
+        assert row.startswith("回数 12件 出典： 架空決算資料 第9 1(2) 表")
+        assert '<span class="visually-hidden">架空決算資料 </span>第9 1(2) 表</a>' in get(
+            self.address
+        )
+
+    def test_figures_stand_by_kind_and_group(self, get, item):
+        for number, (kind, group) in enumerate(
+            [("outcome", ""), ("activity", "広報"), ("activity", "会議"), ("activity", "広報")]
+        ):
+            make_settlement_figure(item, kind=kind, group=group, label=f"架空{number}番")
+        text = text_of(get(self.address))
+        order = [
+            "：活動量 項目",
+            "広報",
+            "架空1番",
+            "架空3番",
+            "会議",
+            "架空2番",
+            "：成果 項目",
+            "架空0番",
+        ]
+        text = text[text.index("：活動量 項目") :]
+        assert sorted(order, key=text.index) == order
+
+
+class TestComparison:
+    @pytest.fixture
+    def program(self):
+        """Two years of a department: a rise, a fall, zero, new, gone, and a renamed program."""
+        department = make_department(slug="somu", name="架空総務部")
+        program = make_program(name="架空の続く事業")
+        for fiscal_year, amounts in [
+            (2019, {"1.1": 1_000_000, "1.2": 900_000, "1.3": 0, "1.4": 50_000, "1.5": 7_000}),
+            (2020, {"1.1": 1_100_000, "1.2": 600_000, "1.3": 10_000, "1.4": None, "1.6": 8_000}),
+        ]:
+            settlement = make_settlement(fiscal_year=fiscal_year, department=department)
+            for code, amount_yen in amounts.items():
+                make_item(settlement, code, amount_yen=amount_yen)
+            code = {2019: "2", 2020: "3"}[fiscal_year]
+            amount_yen = {2019: 400_000, 2020: 500_000}[fiscal_year]
+            make_item(settlement, code, name=f"架空{code}", amount_yen=amount_yen, program=program)
+        return program
+
+    def test_two_years_stand_side_by_side(self, get, program):
+        text = text_of(get("/settlements/2020/somu/"))
+        table = text[text.index("同じもの") : text.index("項目ごとの決算額")]
+        for printed in [
+            "1.1 架空の項目1.1 1,000千円 1,100千円 100千円 （10%） 番号と名称",
+            "1.2 架空の項目1.2 900千円 600千円 ▲300千円 （▲33.3%） 番号と名称",
+            "1.3 架空の項目1.3 0千円 10千円 10千円 番号と名称",
+            "1.4 架空の項目1.4 50千円 資料に記載なし — 番号と名称",
+            "1.6 架空の項目1.6 項目なし 8千円 —",
+            "3 架空3 400千円 500千円 100千円 （25%） 事業",
+            "1.5 架空の項目1.5 7千円 項目なし —",
+            "資料に金額が書かれた項目の合計 2,357千円 2,218千円 ▲139千円 （▲5.9%）",
+        ]:
+            assert printed in table
+            table = table[table.index(printed) :]
+
+    def test_the_csv_holds_the_rows_of_the_table(self, get_csv, program):
+        rows = get_csv("/settlements/2020/somu/?format=csv&table=comparison")
+        assert [(r["項目番号"], r["増減（円）"], r["増減率（%）"]) for r in rows] == [
+            ("1.1", "100000", "10.0"),
+            ("1.2", "-300000", "-33.3"),
+            ("1.3", "10000", ""),
+            ("1.4", "", ""),
+            ("1.6", "", ""),
+            ("3", "100000", "25.0"),
+            ("1.5", "", ""),
+        ]
+        assert rows[5]["前年度の項目番号"] == "2"
+
+    def test_an_item_is_compared_with_itself(self, get, program):
+        text = text_of(get("/settlements/2020/somu/3/"))
+        assert "前年度との差 100千円 （25%） 前年度は 2 架空2 の400千円です。" in text
+        assert "事業が同じ項目と比べています。" in text
+        text = text_of(get("/settlements/2020/somu/1.2/"))
+        assert "前年度との差 ▲300千円 （▲33.3%）" in text
+        assert "前年度との差" not in get("/settlements/2020/somu/1.6/")
+
+    def test_a_year_before_that_is_a_draft_is_not_compared(self, get, program):
+        Settlement.objects.filter(fiscal_year=2019).update(status=Status.DRAFT)
+        for address in ("/settlements/2020/somu/", "/settlements/2020/somu/3/"):
+            assert "前年度" not in text_of(get(address)).replace("前年度繰越額", "")
+
+    def test_a_program_is_drawn_over_the_years(self, get, program):
+        html = get(program.get_absolute_url())
+        assert "<title>令和元年度　400千円</title>" in html
+        assert "<title>令和2年度　500千円</title>" in html
+
+
+class TestDisplayUnit:
+    @pytest.fixture
+    def address(self):
+        settlement = make_settlement(department=make_department(slug="somu"))
+        program = make_program(slug="tv")
+        make_item(settlement, "1.1", amount_yen=123_456_000, program=program)
+        make_item(settlement, "1.2", amount_yen=0)
+        return settlement.get_absolute_url()
+
+    @pytest.mark.parametrize(
+        ("query", "amount"),
+        [
+            ("", "123,456千円"),
+            ("?unit=sen", "123,456千円"),
+            ("?unit=man", "12,345.6万円"),
+            ("?unit=oku", "1.23456億円"),
+        ],
+    )
+    def test_amounts_are_exact_in_each_unit(self, get, address, query, amount):
+        for page in (address, f"{address}1.1/", f"{address}1/", "/settlements/", "/programs/tv/"):
+            assert amount in text_of(get(page + query)), page
+
+    def test_the_unit_is_kept_from_page_to_page(self, get, address):
+        html = get(f"{address}?unit=oku")
+        for kept in (f"{address}1.1/?unit=oku", "/settlements/2020/?unit=oku"):
+            assert f'href="{kept}"' in html
+        html = get(f"{address}1.1/?unit=oku")
+        for kept in (f"{address}?unit=oku", "/programs/tv/?unit=oku", f"{address}1/?unit=oku"):
+            assert f'href="{kept}"' in html
+        assert f'href="{address}1.1/?unit=man"' in get("/programs/tv/?unit=man")
+        assert f'href="{address}?unit=man"' in get("/settlements/2020/?unit=man")
+
+    def test_the_usual_unit_leaves_addresses_as_they_are(self, get, address):
+        for query in ("", "?unit=sen", "?unit=xx"):
+            assert f'href="{address}1.1/"' in get(address + query)
+
+    def test_a_link_for_each_unit_shows_which_is_chosen(self, get, address):
+        html = get(f"{address}?unit=man")
+        assert '<a href="?unit=man" aria-current="true">万円</a>' in html
+        assert '<a href="?unit=oku">億円</a>' in html
+
+    @pytest.mark.parametrize("unit", ["xx", "%00", "千円", "SEN"])
+    def test_an_unknown_unit_is_said(self, get, address, unit):
+        text = text_of(get(f"{address}?unit={unit}"))
+        assert "「表示単位」の指定を読み取れなかったため、千円で表示しています。" in text
+        assert "123,456千円" in text
+
 
 class TestProgramDetail:
     @pytest.fixture
@@ -514,7 +740,8 @@ class TestProgramDetail:
         item.amount_yen = None
         item.save()
         text = text_of(get("/programs/tv/"))
-        assert text.count("—") == 4  # three years and the sentence that explains the sign
+        # three years, the sentence that explains the sign, and the gap in both drawings
+        assert text.count("—") == 6
         assert "▲1" not in text
 
     def test_figures_of_its_items_are_shown(self, get, program):
@@ -562,7 +789,9 @@ BUSY_PAGES = [
     "/settlements/2020/somu/",
     "/settlements/2020/somu/?format=csv",
     "/settlements/2020/somu/?format=csv&table=figures",
+    "/settlements/2020/somu/?unit=oku&format=csv&table=comparison",
     "/settlements/2020/somu/1/",
+    "/settlements/2020/somu/1.1/?unit=man",
     "/settlements/2020/somu/1/?format=csv",
     "/programs/tv/",
     "/programs/tv/?format=csv",
@@ -573,17 +802,20 @@ def make_busy_pages(size):
     """Fill BUSY_PAGES with `size` of all that they can show, on top of what is there."""
     department, _ = Department.objects.get_or_create(slug="somu", defaults={"name": "架空総務部"})
     program, _ = Program.objects.get_or_create(slug="tv", defaults={"name": "架空放送"})
-    settlement = Settlement.objects.filter(department=department).first() or make_settlement(
-        department=department, source=make_document()
-    )
+    settlement = Settlement.objects.filter(
+        department=department, fiscal_year=2020
+    ).first() or make_settlement(department=department, source=make_document())
     item = settlement.items.filter(code="1").first() or make_item(
         settlement, amount_yen=10**9, program=program, source=make_document()
     )
     item.funding_sources.all() or make_funding(item, source=make_document())
+    before = Settlement.objects.filter(department=department, fiscal_year=2019).first()
+    before = before or make_settlement(department=department, fiscal_year=2019)
     policy = make_policy(settlement)
     first = item.children.count() + 1
     for number in range(first, first + size):
         child = make_item(settlement, f"1.{number}", amount_yen=1000, source=make_document())
+        make_item(before, f"1.{number}", amount_yen=900, source=make_document())
         whole = make_settlement_figure(item, kind="expenditure", source=make_document())
         make_settlement_figure(item, kind="expenditure", part_of=whole)
         make_settlement_figure(child, kind="expenditure", source=make_document())
@@ -637,11 +869,14 @@ class _Structure(HTMLParser):
             self.levels.append(int(tag[1]))
         self.tables += tag == "table"
         self.captions += tag == "caption"
-        if "style" in attrs or tag in ("script", "style") or any(a[:2] == "on" for a in attrs):
+        is_code = tag == "script" and attrs.get("type") != "application/ld+json"
+        if is_code or "style" in attrs or tag == "style" or any(a[:2] == "on" for a in attrs):
             self.faults.append((tag, attrs))
-        if tag == "th" and attrs.get("scope") not in ("col", "row"):
+        if tag == "th" and attrs.get("scope") not in ("col", "row", "rowgroup"):
             self.faults.append((tag, attrs))
-        for value in (attrs.get("href") or "", attrs.get("src") or ""):
+        is_loaded = tag == "link" and attrs.get("rel") in ("stylesheet", "icon")
+        loaded = attrs.get("href") if is_loaded else attrs.get("src")
+        for value in [loaded or ""]:
             if value.startswith("//") or re.match(r"\w+:", value):
                 self.faults.append((tag, value))
 

@@ -3,7 +3,8 @@ from decimal import Decimal
 
 import pytest
 
-from initiatives.tables import make_bars, make_year_rows
+from initiatives.models import Indicator, IndicatorValue
+from initiatives.tables import list_points, make_year_rows
 
 
 @dataclass
@@ -51,13 +52,32 @@ def test_a_percentage_is_rounded_half_up_at_its_first_decimal():
     assert changes(y2019=400, y2020=401)[-1][1] == Decimal("0.3")  # 0.25
 
 
-def test_bars_are_as_long_as_their_share_of_the_largest_value():
-    bars = make_bars(make_values(y2018=50, y2019=None, y2020=200))
-    assert [(bar.value.year, bar.percent) for bar in bars] == [(2018, 25.0), (2020, 100.0)]
+def points(unit="件", **actuals):
+    indicator = Indicator(unit=unit, period_kind="calendar_year")
+    return list_points(
+        IndicatorValue(indicator=indicator, year=value.year, actual=value.actual)
+        for value in make_values(**actuals)
+    )
+
+
+def test_a_chart_draws_every_year_and_a_missing_value_as_a_gap():
+    assert points(y2018=50, y2019=None, y2021="2.5") == [
+        ("平成30年", 50),
+        ("令和元年", None),
+        ("令和2年", None),
+        ("令和3年", Decimal("2.5")),
+    ]
+
+
+def test_money_is_drawn_in_whole_yen():
+    assert points("億円", y2019="1.5", y2020=2) == [
+        ("令和元年", 150_000_000),
+        ("令和2年", 200_000_000),
+    ]
 
 
 @pytest.mark.parametrize(
-    "actuals", [{}, {"y2020": 5}, {"y2019": 0, "y2020": 0}, {"y2019": -1, "y2020": 5}]
+    "actuals", [{}, {"y2020": 5}, {"y2019": None, "y2020": 5}, {"y2019": "0.5", "y2020": 5}]
 )
-def test_what_bars_cannot_show_has_none(actuals):
-    assert make_bars(make_values(**actuals)) == []
+def test_a_single_year_and_broken_yen_are_not_drawn(actuals):
+    assert points("円", **actuals) == []

@@ -2,18 +2,22 @@ import re
 
 import pytest
 from django.contrib import admin
+from django.test import Client
 from django.urls import reverse
 
+from budgets.models import SettlementItem
 from portal.models import ChangeNote, Department, GlossaryTerm, Place, SourceDocument
 from tests.admin_pages import (
     Page,
     change_url,
+    confirm,
     count_queries,
     list_screens,
     make_everything,
     page_url,
     save,
     text_of,
+    upload,
 )
 from tests.builders import (
     make_change_note,
@@ -64,6 +68,34 @@ class TestEveryScreen:
         login = admin_client.get(reverse("admin:login"))
         check_page(login)
         assert "群馬県 政策と決算のポータル 管理" in login.content.decode()
+
+    def test_previews_refusals_and_errors_are_japanese_too(self, admin_client, client):
+        make_term(term="決算")
+        good = upload(admin_client, GlossaryTerm, "用語,読み\n決算,けっさん\n")
+        assert "confirm_form" in good.context
+        bad = upload(admin_client, GlossaryTerm, "用語,読み\n新語,しんご\n")
+        refused = upload(admin_client, GlossaryTerm, "語\n決算\n")
+        unreadable = upload(admin_client, GlossaryTerm, b"")
+        done = confirm(admin_client, GlossaryTerm, good)
+        nothing_found = admin_client.get(page_url(GlossaryTerm, "changelist") + "?q=ない")
+        chosen = {"action": "delete_selected", "_selected_action": GlossaryTerm.objects.get().pk}
+        asked = admin_client.post(page_url(GlossaryTerm, "changelist"), chosen)
+        wrong = admin_client.post(
+            page_url(Department, "add"), {"slug": "あ", "established_in": "x"}
+        )
+        for page in (good, bad, refused, unreadable, done, nothing_found, asked, wrong):
+            assert page.status_code == 200
+            check_page(page)
+
+    def test_who_may_not_enter_is_told_so_in_japanese(self, client, django_user_model):
+        client.force_login(django_user_model.objects.create_user("yomu", is_staff=True))
+        page = client.get(page_url(Department, "changelist"))
+        assert page.status_code == 403
+        assert "この操作をする権限がありません" in text_of(page)
+        strict = Client(enforce_csrf_checks=True)
+        page = strict.post(reverse("admin:login"), {"username": "a"})
+        assert page.status_code == 403
+        assert "前のページに戻って読み込み直し" in text_of(page)
 
 
 class TestHistory:
@@ -200,3 +232,34 @@ def test_a_list_takes_the_same_queries_at_ten_times_the_rows(admin_client, model
     for _ in range(18):
         make()
     assert count_queries(admin_client, page_url(model, "changelist")) == few <= 20
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "q=%00",
+        "q=" + "長" * 3_000,
+        "p=x",
+        "o=99.-99",
+        "e=1",
+        "level=x",
+        "settlement__fiscal_year=x",
+        "settlement__fiscal_year=99999999999999999999",
+        "settlement__id__exact=x",
+        "amount_yen__isempty=x",
+        "nothing=1",
+    ],
+)
+def test_a_broken_address_of_a_list_is_no_error(admin_client, query):
+    make_item(code="1")
+    address = f"{page_url(SettlementItem, 'changelist')}?{query}"
+    assert admin_client.get(address, follow=True).status_code == 200
+
+
+@pytest.mark.parametrize("number", ["0", "x", "９", "99999999999999999999999", "_00"])
+def test_a_record_that_is_not_there_is_no_error(admin_client, number):
+    for action in ("change", "delete", "history"):
+        address = reverse(f"admin:portal_department_{action}", args=[number])
+        assert admin_client.get(address, follow=True).status_code in (200, 404)
+    address = reverse("admin:portal_department_simple_history", args=[number, number])
+    assert admin_client.get(address).status_code == 404
