@@ -13,7 +13,7 @@ BY_STATED_AMOUNT = F("stated_amount_yen").desc(nulls_last=True)
 
 
 class UnitForm(ListForm):
-    """A page of amounts: the unit that they are shown in, and a table to take away."""
+    """A page of amounts, and the unit that they are shown in."""
 
     instead = ListForm.instead | {"unit": "千円で表示しています。"}
 
@@ -26,6 +26,7 @@ class SettlementListForm(UnitForm):
     """Settlements of all years and departments, `with_totals()`."""
 
     field_order = ["fiscal_year", "department", "unit"]
+    tables = ("settlements", "years")
 
     unit = forms.ChoiceField(label="表示単位", required=False, choices=list(UNITS.items()))
     fiscal_year = FiscalYearChoice(label="年度", required=False, widget=forms.Select)
@@ -60,14 +61,17 @@ class SettlementListForm(UnitForm):
         return queryset
 
 
+class YearForm(UnitForm):
+    tables = ("settlements", "ranking")
+
+
 class OutlineForm(UnitForm):
-    """A settlement, and which of its tables to take away."""
+    tables = ("items", "figures", "comparison", "ranking")
 
-    instead = UnitForm.instead | {"table": "項目の表とみなします。"}
 
-    table = forms.ChoiceField(
-        label="表",
-        required=False,
-        choices=[("items", "項目"), ("figures", "実績値"), ("comparison", "前年度との比較")],
-        widget=forms.HiddenInput,
-    )
+class ItemForm(UnitForm):
+    tables = ("figures", "budget", "ranking", "children", "below", "funding", "attribution")
+
+
+class ProgramForm(UnitForm):
+    tables = ("items", "figures")

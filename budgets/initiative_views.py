@@ -4,27 +4,32 @@ from django.db.models import Prefetch
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
+from initiatives.forms import InitiativeForm, PillarForm
 from initiatives.models import Indicator, Initiative, InitiativeFigure, Pillar
-from initiatives.tables import INITIATIVE_COLUMNS
+from initiatives.tables import INITIATIVE_COLUMNS, INITIATIVE_FIGURE_COLUMNS
 from initiatives.views import initiatives_as_cards, initiatives_as_rows
 from portal.addresses import redirect_former_slug
-from portal.lists import ListForm, csv_response
+from portal.lists import csv_response
 from portal.models import ChangeNote
 
-from .facts import attribute_costs
+from .facts import attribute_costs, load_attributions
 from .models import CostRelation, InitiativeCost
+from .tables import COST_COLUMNS
 
 
 @redirect_former_slug(Pillar)
 def pillar_detail(request, slug):
     pillar = get_object_or_404(Pillar.objects.published().select_related("plan__source"), slug=slug)
-    form = ListForm(request.GET)
+    form = PillarForm(request.GET)
+    costs = costs_with_item().filter(initiative__pillar=pillar).select_related("initiative")
+    costs = costs.order_by("item__settlement", "item__code_order", "pk")
+    if form.wants_csv and form.table == "costs":
+        return csv_response(request, f"costs-pillar-{slug}", COST_COLUMNS, with_yen(costs))
     if form.wants_csv:
         rows = form.filter(initiatives_as_rows().for_pillar(pillar))
         return csv_response(request, f"pillar-{slug}", INITIATIVE_COLUMNS, rows)
     initiatives = form.filter(initiatives_as_cards().for_pillar(pillar))
     figures = Prefetch("figures", InitiativeFigure.objects.select_related("source"))
-    costs = costs_with_item().filter(initiative__pillar=pillar).select_related("initiative")
     return render(
         request,
         "initiatives/pillar_detail.html",
@@ -33,7 +38,7 @@ def pillar_detail(request, slug):
             "form": form,
             "trail": [("柱", reverse("pillar_list"))],
             "page": form.paginate(initiatives.prefetch_related(figures)),
-            "costs": costs.order_by("item__settlement", "item__code_order", "pk"),
+            "costs": costs,
             "pillars": Pillar.objects.published().filter(plan=pillar.plan),
             "indicators": Indicator.objects.published()
             .filter(initiatives__in=Initiative.objects.published().for_pillar(pillar))
@@ -56,6 +61,14 @@ def initiative_detail(request, slug):
     sharing = list(costs_with_item().filter(item__in=items).order_by("pk"))
     attributed = attribute_costs(sharing)
     costs = [cost for cost in sharing if cost.initiative_id == initiative.pk]
+    attributed_costs = [
+        (cost, attributed.get(cost.pk)) for cost in costs if cost.relation == CostRelation.COST
+    ]
+    form = InitiativeForm(request.GET)
+    if form.wants_csv and form.table == "costs":
+        return csv_response(request, f"costs-{slug}", COST_COLUMNS, attributed_costs)
+    if form.wants_csv:
+        return csv_response(request, f"figures-{slug}", INITIATIVE_FIGURE_COLUMNS, figures)
     before, after = find_neighbours(initiative)
     return render(
         request,
@@ -67,11 +80,8 @@ def initiative_detail(request, slug):
                 (initiative.pillar, initiative.pillar.get_absolute_url()),
             ],
             "figures": figures,
-            "costs": [
-                (cost, attributed.get(cost.pk))
-                for cost in costs
-                if cost.relation == CostRelation.COST
-            ],
+            "form": form,
+            "costs": attributed_costs,
             "related": [cost for cost in costs if cost.relation == CostRelation.EDITORIAL],
             "indicators": initiative.indicators.published(),
             "before": before,
@@ -79,6 +89,13 @@ def initiative_detail(request, slug):
             "notes": ChangeNote.objects.about(initiative, *figures),
         },
     )
+
+
+def with_yen(costs):
+    """Return pairs of a link and the yen that it attributes, None where it attributes none."""
+    costs = list(costs)
+    attributed = load_attributions(costs)
+    return [(cost, attributed.get(cost.pk)) for cost in costs]
 
 
 def costs_with_item():

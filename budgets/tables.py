@@ -1,5 +1,6 @@
 """The columns of the CSV files of settlements; a blank amount is one that the paper omits."""
 
+from initiatives.tables import FIGURE_VALUE_COLUMNS
 from portal.lists import ADDRESS, Column
 
 from .item_codes import parent_code
@@ -31,6 +32,30 @@ SETTLEMENT_COLUMNS: list[Column] = [
     ("資料に金額が書かれた項目の合計（円）", lambda settlement: settlement.stated_amount_yen),
     ("項目数", lambda settlement: settlement.item_count),
     *_source_columns(lambda settlement: settlement),
+]
+
+# An item by its amount alone.
+AMOUNT_COLUMNS: list[Column] = [
+    *_settlement_columns(lambda item: item.settlement),
+    ("項目番号", lambda item: item.code),
+    ("名称", lambda item: item.name),
+    ("決算額（円）", lambda item: item.amount_yen),
+    *_source_columns(lambda item: item),
+]
+
+# A row is a link of an initiative and an item, and the yen that fall to the initiative.
+COST_COLUMNS: list[Column] = [
+    ("取組の識別子", lambda row: row[0].initiative.slug),
+    ("取組", lambda row: row[0].initiative.title),
+    *_settlement_columns(lambda row: row[0].item.settlement),
+    ("項目番号", lambda row: row[0].item.code),
+    ("項目の名称", lambda row: row[0].item.name),
+    ("項目の決算額（円）", lambda row: row[0].item.amount_yen),
+    ("つながり", lambda row: row[0].get_relation_display()),
+    ("取組の割合（%）", lambda row: row[0].share_percent),
+    ("取組の額（円）", lambda row: row[1]),
+    ("注記", lambda row: row[0].note),
+    *_source_columns(lambda row: row[0].item),
 ]
 
 # A row is an OutlineRow.
@@ -67,20 +92,43 @@ COMPARISON_COLUMNS: list[Column] = [
     (ADDRESS, lambda row: row.item.get_absolute_url()),
 ]
 
+# A row is a Rank.
+RANK_COLUMNS: list[Column] = [
+    ("順位", lambda row: row.place),
+    ("名称", lambda row: row.bar.mark.slice.name),
+    ("金額（円）", lambda row: row.bar.mark.slice.amount_yen),
+    ("割合", lambda row: row.share),
+    (ADDRESS, lambda row: row.bar.mark.slice.url),
+]
+
+# A row is a department, a fiscal year, and the Change since the year before.
+YEARS_COLUMNS: list[Column] = [
+    ("部局", lambda row: row[0].name),
+    ("年度（西暦）", lambda row: row[1]),
+    ("資料に金額が書かれた項目の合計（円）", lambda row: row[2].after_yen),
+    ("前年度との差（円）", lambda row: row[2].difference_yen),
+    ("増減率（%）", lambda row: row[2].percent),
+    (ADDRESS, lambda row: row[0].get_absolute_url()),
+]
+
+# A row is a name and yen.
+BUDGET_COLUMNS: list[Column] = [
+    ("区分", lambda row: row[0]),
+    ("金額（円）", lambda row: row[1]),
+]
+
+FUNDING_COLUMNS: list[Column] = [
+    *_settlement_columns(lambda part: part.item.settlement),
+    ("項目番号", lambda part: part.item.code),
+    ("財源", lambda part: part.get_kind_display()),
+    ("金額（円）", lambda part: part.amount_yen),
+    *_source_columns(lambda part: part),
+]
+
 FIGURE_COLUMNS: list[Column] = [
     *_settlement_columns(lambda figure: figure.item.settlement),
     ("項目番号", lambda figure: figure.item.code),
     ("項目の名称", lambda figure: figure.item.name),
-    ("区分", lambda figure: figure.group),
-    ("項目", lambda figure: figure.label),
-    ("測るもの", lambda figure: figure.measure),
-    ("種類", lambda figure: figure.get_kind_display()),
-    ("値", lambda figure: figure.value.normalize()),
-    ("単位", lambda figure: figure.unit),
-    ("金額（円）", lambda figure: figure.amount_yen),
-    ("時期", lambda figure: figure.period),
-    ("資料の表記", lambda figure: figure.as_printed),
-    ("何の内訳か", lambda figure: figure.part_of.name if figure.part_of else None),
-    ("注記", lambda figure: figure.note),
+    *FIGURE_VALUE_COLUMNS,
     *_source_columns(lambda figure: figure),
 ]

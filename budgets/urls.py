@@ -21,13 +21,9 @@ register_converter(ItemCodeConverter, "item_code")
 
 urlpatterns = [
     path("pillars/<slug:slug>/", initiative_views.pillar_detail, name="pillar_detail"),
-    path(
-        "initiatives/<slug:slug>/", initiative_views.initiative_detail, name="initiative_detail"
-    ),
+    path("initiatives/<slug:slug>/", initiative_views.initiative_detail, name="initiative_detail"),
     path("settlements/", views.settlement_list, name="settlement_list"),
-    path(
-        "settlements/<fiscal_year:fiscal_year>/", views.settlement_year, name="settlement_year"
-    ),
+    path("settlements/<fiscal_year:fiscal_year>/", views.settlement_year, name="settlement_year"),
     path(
         "settlements/<fiscal_year:fiscal_year>/<slug:department>/",
         views.settlement_detail,

@@ -13,7 +13,14 @@ from portal.year_charts import make_series_drawings
 
 from .compare import Change, compare_departments, compare_items, list_comparable
 from .facts import load_breakdowns, load_item_facts
-from .forms import BY_DEPARTMENT, OutlineForm, SettlementListForm, UnitForm
+from .forms import (
+    BY_DEPARTMENT,
+    ItemForm,
+    OutlineForm,
+    ProgramForm,
+    SettlementListForm,
+    YearForm,
+)
 from .models import (
     CostRelation,
     PriorityEffort,
@@ -35,7 +42,17 @@ from .outline import (
 )
 from .series import list_points, make_series
 from .shares import rank_slices, slice_items, slice_settlements, stack_coverage, stack_funding
-from .tables import COMPARISON_COLUMNS, FIGURE_COLUMNS, ITEM_COLUMNS, SETTLEMENT_COLUMNS
+from .tables import (
+    BUDGET_COLUMNS,
+    COMPARISON_COLUMNS,
+    COST_COLUMNS,
+    FIGURE_COLUMNS,
+    FUNDING_COLUMNS,
+    ITEM_COLUMNS,
+    RANK_COLUMNS,
+    SETTLEMENT_COLUMNS,
+    YEARS_COLUMNS,
+)
 
 YEARS_SIDE_BY_SIDE = 5
 OVER_THE_YEARS = [
@@ -50,6 +67,9 @@ def settlement_list(request):
     years = published_years()
     form = SettlementListForm(request.GET, [year for year, _ in years])
     settlements = form.filter(settlements_with_totals())
+    compared = side_by_side([year for year, _ in years])
+    if form.wants_csv and form.table == "years":
+        return csv_response(request, "years", YEARS_COLUMNS, list_years(**compared))
     if form.wants_csv:
         return csv_response(request, "settlements", SETTLEMENT_COLUMNS, settlements)
     return render(
@@ -59,7 +79,7 @@ def settlement_list(request):
             "form": form,
             "page": form.paginate(settlements),
             "years": years,
-            **side_by_side([year for year, _ in years]),
+            **compared,
         },
     )
 
@@ -68,8 +88,12 @@ def settlement_year(request, fiscal_year):
     years = [year for year, _ in published_years()]
     if fiscal_year not in years:
         raise Http404
-    form = UnitForm(request.GET)
+    form = YearForm(request.GET)
     settlements = list(settlements_with_totals().in_fiscal_year(fiscal_year))
+    picture = picture_of(slice_settlements(settlements), get_unit(request))
+    if form.wants_csv and form.table == "ranking":
+        name = f"ranking-{fiscal_year}"
+        return csv_response(request, name, RANK_COLUMNS, picture.get("ranks", []))
     if form.wants_csv:
         return csv_response(request, f"settlements-{fiscal_year}", SETTLEMENT_COLUMNS, settlements)
     stated = [s.stated_amount_yen for s in settlements if s.stated_amount_yen is not None]
@@ -81,7 +105,7 @@ def settlement_year(request, fiscal_year):
             "fiscal_year": fiscal_year,
             "trail": trail_to(),
             "settlements": settlements,
-            **picture_of(slice_settlements(settlements), get_unit(request)),
+            **picture,
             "stated_amount_yen": sum(stated) if stated else None,
             "earlier": max((year for year in years if year < fiscal_year), default=None),
             "later": min((year for year in years if year > fiscal_year), default=None),
@@ -95,17 +119,19 @@ def settlement_detail(request, fiscal_year, department):
         settlements_with_totals(), fiscal_year=fiscal_year, department__slug=department
     )
     form = OutlineForm(request.GET)
-    if form.wants_csv and form.value("table") == "figures":
-        figures = load_figures(item__settlement=settlement)
-        return csv_response(request, f"figures-{fiscal_year}-{department}", FIGURE_COLUMNS, figures)
     items = list(items_with_address().filter(settlement=settlement).defer("body"))
     earlier, compared = compare_with_year_before(settlement, items)
-    if form.wants_csv and form.value("table") == "comparison":
-        name = f"comparison-{fiscal_year}-{department}"
-        return csv_response(request, name, COMPARISON_COLUMNS, compared)
     rows = make_outline(items, load_item_facts([settlement], items=items)[settlement.pk])
+    picture = picture_of(slice_items(list_topmost_stated(items)), get_unit(request))
     if form.wants_csv:
-        return csv_response(request, f"items-{fiscal_year}-{department}", ITEM_COLUMNS, rows)
+        columns, table = {
+            "items": (ITEM_COLUMNS, rows),
+            "figures": (FIGURE_COLUMNS, load_figures(item__settlement=settlement)),
+            "comparison": (COMPARISON_COLUMNS, compared),
+            "ranking": (RANK_COLUMNS, picture.get("ranks", [])),
+        }[form.table]
+        name = f"{form.table}-{fiscal_year}-{department}"
+        return csv_response(request, name, columns, table)
     return render(
         request,
         "budgets/settlement_detail.html",
@@ -114,7 +140,7 @@ def settlement_detail(request, fiscal_year, department):
             "form": form,
             "trail": trail_to(fiscal_year),
             "rows": rows,
-            **picture_of(slice_items(list_topmost_stated(items)), get_unit(request)),
+            **picture,
             "earlier": earlier,
             "compared": compared,
             "change": Change(earlier and earlier.stated_amount_yen, settlement.stated_amount_yen),
@@ -136,11 +162,8 @@ def settlement_item_detail(request, fiscal_year, department, code):
         settlement__department__slug=department,
         code=code,
     )
-    form = UnitForm(request.GET)
+    form = ItemForm(request.GET)
     figures, spent_below = split_figures(item)
-    if form.wants_csv:
-        name = f"figures-{fiscal_year}-{department}-{code}"
-        return csv_response(request, name, FIGURE_COLUMNS, figures)
     settlement, unit = item.settlement, get_unit(request)
     items = list(items_with_address().filter(settlement=settlement).defer("body"))
     place = find_place(items, code)
@@ -148,6 +171,20 @@ def settlement_item_detail(request, fiscal_year, department, code):
     row, *children = make_outline([item, *place.children], facts)
     funding = item.funding_sources.select_related("source")
     costs = item.costs.published().select_related("initiative__report").order_by("pk")
+    attribution = share_out(item, [cost for cost in costs if cost.relation == CostRelation.COST])
+    picture = picture_of(slice_items(list_topmost_stated(items, code)), unit, item.amount_yen)
+    if form.wants_csv:
+        columns, table = {
+            "figures": (FIGURE_COLUMNS, figures),
+            "budget": (BUDGET_COLUMNS, list_budget_lines(item)),
+            "ranking": (RANK_COLUMNS, picture.get("ranks", [])),
+            "children": (ITEM_COLUMNS, children),
+            "below": (FIGURE_COLUMNS, spent_below),
+            "funding": (FUNDING_COLUMNS, funding),
+            "attribution": (COST_COLUMNS, attribution.shares),
+        }[form.table]
+        name = f"{form.table}-{fiscal_year}-{department}-{code}"
+        return csv_response(request, name, columns, table)
     return render(
         request,
         "budgets/settlement_item_detail.html",
@@ -157,7 +194,7 @@ def settlement_item_detail(request, fiscal_year, department, code):
             "children": children,
             "place": place,
             "form": form,
-            **picture_of(slice_items(list_topmost_stated(items, code)), unit, item.amount_yen),
+            **picture,
             "coverage": stack_coverage(row.breakdown, unit),
             "compared": find_year_before(item, items),
             "trail": trail_to(fiscal_year, settlement, place.ancestors),
@@ -167,9 +204,7 @@ def settlement_item_detail(request, fiscal_year, department, code):
             "spent_below": spent_below,
             "funding": funding,
             "funding_stack": stack_funding(funding, unit),
-            "attribution": share_out(
-                item, [cost for cost in costs if cost.relation == CostRelation.COST]
-            ),
+            "attribution": attribution,
             "related": [cost for cost in costs if cost.relation == CostRelation.EDITORIAL],
             "efforts": efforts_of(item),
             "notes": ChangeNote.objects.about(item, *figures),
@@ -188,8 +223,11 @@ def program_detail(request, slug):
         .prefetch_related("aliases", Prefetch("lineage", lineage)),
         slug=slug,
     )
-    form = UnitForm(request.GET)
+    form = ProgramForm(request.GET)
     items = list(items_with_address().filter(program=program).order_by(*OVER_THE_YEARS))
+    figures = sorted(load_figures(item__in=items), key=lambda f: f.item.settlement.fiscal_year)
+    if form.wants_csv and form.table == "figures":
+        return csv_response(request, f"figures-{slug}", FIGURE_COLUMNS, figures)
     if form.wants_csv:
         breakdowns = load_breakdowns(items)
         rows = [OutlineRow(item, breakdowns[item.pk]) for item in items]
@@ -203,9 +241,7 @@ def program_detail(request, slug):
             "trail": trail_to(),
             "series": (series := make_series(items)),
             "drawings": make_series_drawings(list_points(series), get_unit(request)),
-            "figures": sorted(
-                load_figures(item__in=items), key=lambda f: f.item.settlement.fiscal_year
-            ),
+            "figures": figures,
             "updated_at": max(item.settlement.updated_at for item in items),
             "notes": ChangeNote.objects.about(program),
         },
@@ -236,6 +272,15 @@ def side_by_side(years):
     settlements = settlements_with_totals().filter(fiscal_year__gte=shown[0] - 1)
     rows = compare_departments(settlements.order_by(*BY_DEPARTMENT), shown)
     return {"shown_years": shown, "departments": [row for row in rows if row.has_settlement]}
+
+
+def list_years(shown_years=(), departments=()):
+    """Return the cells of `side_by_side`: a department, a year, and the change in it."""
+    return [
+        (row.department, year, change)
+        for row in departments
+        for year, (_, change) in zip(shown_years, row.cells, strict=True)
+    ]
 
 
 def compare_with_year_before(settlement, items):

@@ -2,7 +2,7 @@ from django import forms
 from django.db.models import Exists, OuterRef
 
 from portal.fiscal_year import format_fiscal_year_both
-from portal.lists import FiscalYearChoice, TextListForm, list_choices
+from portal.lists import FiscalYearChoice, ListForm, TextListForm, list_choices
 from portal.models import Department
 
 from .images import read_picture
@@ -35,7 +35,8 @@ class InitiativeListForm(TextListForm):
         )
         self.fields["department"].choices = list_choices(departments)
         self.fields["department"].widget.choices = list_choices(
-            department for department in departments
+            department
+            for department in departments
             if department.has_initiatives or department.slug == data.get("department")
         )
         names = Distinction.objects.published().order_by("name").values_list("name", flat=True)
@@ -67,8 +68,17 @@ class InitiativeListForm(TextListForm):
         return queryset
 
 
+class InitiativeForm(ListForm):
+    tables = ("figures", "costs")
+
+
+class PillarForm(ListForm):
+    tables = ("initiatives", "costs")
+
+
 class IndicatorListForm(TextListForm):
     kind = "indicator"
+    tables = ("values", "newest")
     sorts = {
         "position": ("掲載順", ["position", "slug"]),
         "name": ("名称順", ["name", "slug"]),

@@ -58,9 +58,7 @@ class PillarQuerySet(SluggedQuerySet):
 class Pillar(Slugged):
     """One of the plan's pillars; the cross-cutting group has no number."""
 
-    plan = models.ForeignKey(
-        Plan, models.PROTECT, related_name="pillars", verbose_name="総合計画"
-    )
+    plan = models.ForeignKey(Plan, models.PROTECT, related_name="pillars", verbose_name="総合計画")
     number = models.PositiveSmallIntegerField(
         "番号", null=True, blank=True, validators=[MinValueValidator(1)]
     )
@@ -134,7 +132,9 @@ class Initiative(Slugged, Publication, Cited):
     summary = models.TextField("概要")
     body = models.TextField("本文", blank=True, help_text="Markdownで書けます。")
     easy_summary = models.TextField(
-        "やさしい日本語の要約", blank=True, help_text="短い文で、資料の事実だけを書きます。公開されます。"
+        "やさしい日本語の要約",
+        blank=True,
+        help_text="短い文で、資料の事実だけを書きます。公開されます。",
     )
 
     fiscal_year = FiscalYearField(

@@ -67,6 +67,31 @@ INDICATOR_VALUE_COLUMNS: list[Column] = [
 ]
 
 
+# What every figure's file says of it, whatever record it belongs to.
+FIGURE_VALUE_COLUMNS: list[Column] = [
+    ("区分", lambda figure: figure.group),
+    ("項目", lambda figure: figure.label),
+    ("測るもの", lambda figure: figure.measure),
+    ("種類", lambda figure: figure.get_kind_display()),
+    ("値", lambda figure: figure.value.normalize()),
+    ("単位", lambda figure: figure.unit),
+    ("金額（円）", lambda figure: figure.amount_yen),
+    ("時期", lambda figure: figure.period),
+    ("資料の表記", lambda figure: figure.as_printed),
+    ("何の内訳か", lambda figure: figure.part_of.name if figure.part_of else None),
+    ("注記", lambda figure: figure.note),
+]
+
+INITIATIVE_FIGURE_COLUMNS: list[Column] = [
+    ("取組の識別子", lambda figure: figure.initiative.slug),
+    ("取組", lambda figure: figure.initiative.title),
+    *FIGURE_VALUE_COLUMNS,
+    ("出典", lambda f: f.public_source.title if f.public_source else None),
+    ("出典の箇所", lambda f: f.locator),
+    (ADDRESS, lambda f: f.get_absolute_url()),
+]
+
+
 def _shorten(value: Decimal | None) -> Decimal | None:
     """Leave out trailing zeros, which the database adds."""
     return None if value is None else value.normalize()

@@ -108,7 +108,8 @@ def indicator_list(request):
     indicators = form.filter(Indicator.objects.published())
     values = IndicatorValue.objects.published().select_related("indicator", "source")
     if form.wants_csv:
-        rows = values.filter(indicator__in=indicators).order_by(*form.value_order(), "year")
+        shown = newest_of_each_indicator(values) if form.table == "newest" else values
+        rows = shown.filter(indicator__in=indicators).order_by(*form.value_order(), "year")
         return csv_response(request, "indicators", INDICATOR_VALUE_COLUMNS, rows)
     newest = Prefetch("values", newest_of_each_indicator(values), to_attr="newest")
     return render(
@@ -158,9 +159,7 @@ def reports_with_count():
 
 def initiatives_as_cards():
     """Public initiatives with what a card shows."""
-    return (
-        Initiative.objects.published().select_related("pillar").prefetch_related("distinctions")
-    )
+    return Initiative.objects.published().select_related("pillar").prefetch_related("distinctions")
 
 
 def initiatives_as_rows():

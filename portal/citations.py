@@ -21,6 +21,9 @@ class CitationGroup:
     records: object
 
 
+KINDS = ("plan", "report", "initiative", "indicator", "settlement", "settlement_item")
+
+
 def list_citations(document) -> list[CitationGroup]:
     """Return the groups that are not empty; a figure counts with the record that it belongs to."""
     groups = [

@@ -5,6 +5,7 @@ from django import forms
 from budgets.check_results import CheckName, CheckStatus
 from initiatives.models import Pillar
 
+from .citations import KINDS as CITING_KINDS
 from .fiscal_year import format_fiscal_year, format_fiscal_year_both
 from .lists import FiscalYearChoice, ListForm, TextListForm, list_choices
 from .models import ChangeKind, Department
@@ -26,6 +27,12 @@ class DocumentListForm(TextListForm):
         "issued_on": ("古い順", ["issued_on", "slug"]),
         "title": ("題名順", ["title", "slug"]),
     }
+
+
+class DocumentForm(ListForm):
+    """A document, and the kind of citing records to take away."""
+
+    tables = ("all", *CITING_KINDS)
 
 
 class GlossaryForm(TextListForm):
@@ -101,6 +108,7 @@ class FacetLink:
 
 class SearchForm(ListForm):
     page_size = 20
+    purpose = "検索"
     button = "検索"
 
     q = forms.CharField(

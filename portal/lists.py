@@ -63,17 +63,21 @@ def list_choices(records: Iterable) -> list[tuple[str, str]]:
 class ListForm(forms.Form):
     """The query string of a list page. What is broken in it narrows nothing, and is said.
 
-    A subclass adds fields, `sorts` (value -> label and order) and `narrow(queryset)`.
+    A subclass adds fields, `sorts` (value -> label and order), `narrow(queryset)`, and `tables`:
+    the names of the tables of its page, the first of which is the file where none is named.
     """
 
     page_size = 50
+    purpose = "絞り込みと並べ替え"
     button = "この条件で表示"
     sorts: dict[str, tuple[str, list]] = {}
+    tables: tuple[str, ...] = ()
     # What is done about a broken parameter that narrows nothing anyway.
     instead = {
         "sort": "いつもの順に並べています。",
         "page": "最初のページを表示しています。",
         "format": "ページのまま表示しています。",
+        "table": "初めの表とみなします。",
     }
 
     sort = forms.ChoiceField(label="並び順", required=False)
@@ -92,6 +96,11 @@ class ListForm(forms.Form):
         if self.sorts:
             sort.choices = [(value, label) for value, (label, _) in self.sorts.items()]
             self.fields["sort"] = sort  # the last one
+        if self.tables:
+            choices = [(name, name) for name in self.tables]
+            self.fields["table"] = forms.ChoiceField(
+                label="表", required=False, choices=choices, widget=forms.HiddenInput
+            )
         for field in self.fields.values():
             field.error_messages["invalid_choice"] = "一覧にない値です。"
 
@@ -112,6 +121,10 @@ class ListForm(forms.Form):
     @property
     def wants_csv(self) -> bool:
         return self.value("format") == "csv"
+
+    @property
+    def table(self) -> str:
+        return self.value("table") or self.tables[0]
 
     @property
     def is_narrowed(self) -> bool:

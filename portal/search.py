@@ -147,10 +147,10 @@ def drop_words(query: str, **narrowing) -> list[tuple[str, int]]:
 
 def list_examples() -> list[str]:
     """Return words that find something: the commonest distinctions and some programs' names."""
-    distinctions = Distinction.objects.published().order_by("-n", "name").values_list("name")
-    names = [name for name, _ in distinctions.annotate(n=Count("pk"))[:MAX_EXAMPLES]]
+    names = Distinction.objects.published().values_list("name", flat=True)
+    names = names.annotate(n=Count("pk")).order_by("-n", "name")
     programs = Program.objects.published().order_by("slug").values_list("name", flat=True)
-    return [*names, *programs[:MAX_EXAMPLES]]
+    return [*names[:MAX_EXAMPLES], *programs[:MAX_EXAMPLES]]
 
 
 def suggest(query: str, kinds: Iterable[str] | None = None) -> list[Suggestion]:

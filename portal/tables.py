@@ -32,6 +32,15 @@ DOCUMENT_COLUMNS: list[Column] = [
     (ADDRESS, lambda d: d.get_absolute_url()),
 ]
 
+# A row is the name of a kind, a record of it, and where the document says it.
+CITATION_COLUMNS: list[Column] = [
+    ("種類", lambda row: row[0]),
+    ("名称", lambda row: str(row[1])),
+    ("資料の箇所", lambda row: row[2]),
+    ("この資料による数値（件）", lambda row: getattr(row[1], "figure_count", None)),
+    (ADDRESS, lambda row: row[1].get_absolute_url()),
+]
+
 GLOSSARY_COLUMNS: list[Column] = [
     ("用語", lambda t: t.term),
     ("読み", lambda t: t.reading),

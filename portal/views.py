@@ -3,6 +3,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
 from budgets.models import Program, Settlement, SettlementItem
+from budgets.tables import AMOUNT_COLUMNS
 from initiatives.models import (
     Distinction,
     Indicator,
@@ -19,15 +20,17 @@ from .citations import list_citations
 from .forms import (
     ChangeListForm,
     DepartmentListForm,
+    DocumentForm,
     DocumentListForm,
     GlossaryForm,
     Hits,
     SearchForm,
 )
-from .lists import csv_response
+from .lists import ListForm, csv_response
 from .models import ChangeNote, Department, GlossaryTerm, SearchKind, SourceDocument
 from .search import count_facets, drop_words, list_examples, suggest
 from .tables import (
+    CITATION_COLUMNS,
     CHANGE_COLUMNS,
     DEPARTMENT_COLUMNS,
     DOCUMENT_COLUMNS,
@@ -41,6 +44,10 @@ from .tables import (
 def home(request):
     settlements = list(settlements_of_latest_year()[:6])
     fiscal_year = settlements[0].fiscal_year if settlements else None
+    items = largest_items(fiscal_year)[:6] if fiscal_year else []
+    form = ListForm(request.GET)
+    if form.wants_csv:
+        return csv_response(request, "largest-items", AMOUNT_COLUMNS, items)
     return render(
         request,
         "portal/home.html",
@@ -53,7 +60,8 @@ def home(request):
             "values": newest_stated_values()[:4],
             "fiscal_year": fiscal_year,
             "settlements": settlements,
-            "items": largest_items(fiscal_year)[:6] if fiscal_year else [],
+            "items": items,
+            "form": form,
             "changes": list_changes()[:3],
         },
     )
@@ -154,13 +162,23 @@ def document_list(request):
 @redirect_former_slug(SourceDocument)
 def document_detail(request, slug):
     document = get_object_or_404(SourceDocument.objects.published(), slug=slug)
+    form, groups = DocumentForm(request.GET), list_citations(document)
+    if form.wants_csv:
+        rows = [
+            (group.label, record, record.locator if record.source_id == document.pk else "")
+            for group in groups
+            if form.table in ("all", group.kind)
+            for record in group.records
+        ]
+        return csv_response(request, f"document-{slug}-{form.table}", CITATION_COLUMNS, rows)
     return render(
         request,
         "portal/document_detail.html",
         {
+            "form": form,
             "document": document,
             "trail": [("出典資料", reverse("document_list"))],
-            "groups": list_citations(document),
+            "groups": groups,
             "notes": ChangeNote.objects.about(document),
         },
     )

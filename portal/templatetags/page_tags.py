@@ -61,9 +61,7 @@ def breadcrumbs_data(context, trail, here):
 def site_data(context):
     absolute = context.request.build_absolute_uri
     home, search = absolute(reverse("home")), absolute(reverse("search"))
-    return _data_block(
-        describe_site(settings.SITE_NAME, settings.PREFECTURE_NAME, home, search)
-    )
+    return _data_block(describe_site(settings.SITE_NAME, settings.PREFECTURE_NAME, home, search))
 
 
 @register.simple_tag(takes_context=True)

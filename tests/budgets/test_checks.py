@@ -425,3 +425,20 @@ class TestAttributeYen:
         assert sum(parts) + rest == amount_yen
         for part, share in zip(parts, shares, strict=True):
             assert abs(part - amount_yen * share / 100) < 1
+
+
+def test_a_sum_names_its_operands_and_where_they_stand():
+    items = [
+        ItemFacts("1", 5_000_000, figures=(spent(1, 2_000),)),
+        ItemFacts("1.1", None, figures=(spent(2, 1_000), spent(3, 400, part_of=2))),
+        ItemFacts("1.1.1", 1_000_000),
+    ]
+    by_name = {result.check: result for result in check_item(items, "1")}
+    breakdown, children = by_name[CheckName.BREAKDOWN], by_name[CheckName.CHILDREN]
+    assert [(operand.value, operand.code) for operand in breakdown.operands] == [
+        (2_000_000, "1"),
+        (1_000_000, "1.1"),
+    ]
+    assert sum(operand.value for operand in breakdown.operands) == breakdown.actual
+    assert [str(operand) for operand in children.operands] == ["決算額 1,000千円"]
+    assert [operand.code for operand in children.operands] == ["1.1.1"]

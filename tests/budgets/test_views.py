@@ -869,7 +869,7 @@ class _Structure(HTMLParser):
             self.levels.append(int(tag[1]))
         self.tables += tag == "table"
         self.captions += tag == "caption"
-        is_code = tag == "script" and attrs.get("type") != "application/ld+json"
+        is_code = tag == "script" and not (attrs.get("src") or "json" in attrs.get("type", ""))
         if is_code or "style" in attrs or tag == "style" or any(a[:2] == "on" for a in attrs):
             self.faults.append((tag, attrs))
         if tag == "th" and attrs.get("scope") not in ("col", "row", "rowgroup"):

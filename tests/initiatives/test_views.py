@@ -94,7 +94,9 @@ class TestPillarDetail:
 
     def test_it_leads_to_the_settlement_items_of_its_initiatives(self, client, read):
         pillar = make_pillar(slug="roads")
-        settlement = make_settlement(fiscal_year=2020, department=make_department(name="架空土木部"))
+        settlement = make_settlement(
+            fiscal_year=2020, department=make_department(name="架空土木部")
+        )
         item = make_item(settlement, name="橋の点検", amount_yen=16_000)
         initiative = make_initiative(pillar=pillar, title="架空橋の完成")
         make_cost(initiative, item, relation="editorial")
@@ -135,7 +137,9 @@ class TestReports:
         report = make_report(slug="fifth", term_year=None)
         pillar = make_pillar(number=2, name="架空の道づくり")
         make_initiative(report=report, pillar=pillar, title="い", position=1)
-        make_initiative(report=report, pillar=pillar, title="ろ", position=2, distinctions=["架空初"])
+        make_initiative(
+            report=report, pillar=pillar, title="ろ", position=2, distinctions=["架空初"]
+        )
         make_initiative(report=report, pillar=pillar, title="は", status=Status.WITHDRAWN)
         words = read("/reports/fifth/")
         assert "2 架空の道づくり い ろ 架空初 " in words
@@ -367,7 +371,9 @@ class TestInitiativeDetail:
         assert "橋の部分 「全体の長さ」の内訳" in read(whole.initiative.get_absolute_url())
 
     def test_an_editorial_link_is_no_cost(self, read):
-        settlement = make_settlement(fiscal_year=2020, department=make_department(name="架空土木部"))
+        settlement = make_settlement(
+            fiscal_year=2020, department=make_department(name="架空土木部")
+        )
         cost = make_cost(
             item=make_item(settlement, name="橋の点検", amount_yen=16_000),
             relation="editorial",
@@ -375,7 +381,10 @@ class TestInitiativeDetail:
         )
         words = read(cost.initiative.get_absolute_url())
         assert "関連する決算項目（費用ではありません）" in words
-        assert "橋の点検 （令和2年度 架空土木部）：決算額 16千円 （1万6,000円） どちらも同じ橋です。" in words
+        assert (
+            "橋の点検 （令和2年度 架空土木部）：決算額 16千円 （1万6,000円） どちらも同じ橋です。"
+            in words
+        )
         assert "この取組の費用" not in words
 
     def test_a_cost_shows_its_share_in_yen(self, read):
@@ -404,7 +413,9 @@ class TestInitiativeDetail:
 
     def test_it_tells_how_to_cite_it_and_where_its_data_is(self, client, read):
         initiative = make_initiative(slug="bridge", title="架空橋の完成")
-        assert "「架空橋の完成」http://testserver/initiatives/bridge/（" in read("/initiatives/bridge/")
+        assert "「架空橋の完成」http://testserver/initiatives/bridge/（" in read(
+            "/initiatives/bridge/"
+        )
         page = client.get(initiative.get_absolute_url()).content.decode()
         (address,) = re.findall(r'href="(/api/v1/initiatives/[^"]*)"', page)
         assert client.get(address).json()["title"] == "架空橋の完成"

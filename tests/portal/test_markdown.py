@@ -112,7 +112,9 @@ def test_nothing_in_a_text_runs_or_styles(text):
     assert_harmless(render_markdown(text))
 
 
-@given(st.lists(st.sampled_from([*HOSTILE, TABLE, "\n\n", "> ", "- ", "**", "`", "文"]), max_size=6))
+@given(
+    st.lists(st.sampled_from([*HOSTILE, TABLE, "\n\n", "> ", "- ", "**", "`", "文"]), max_size=6)
+)
 def test_no_mixture_of_hostile_texts_runs_or_styles(pieces):
     assert_harmless(render_markdown("".join(pieces)))
 
@@ -130,7 +132,9 @@ def test_a_picture_is_no_picture_but_its_words_stay():
 
 
 def test_plain_text_keeps_the_words_of_every_block_without_marks():
-    text = "# 題名\n\n**太字**と[県](https://x.example/)\n続き\n\n- 一\n- 二\n\n    コード\n\n" + TABLE
+    text = (
+        "# 題名\n\n**太字**と[県](https://x.example/)\n続き\n\n- 一\n- 二\n\n    コード\n\n" + TABLE
+    )
     assert plain_text(text) == (
         "題名\n太字と県 続き\n一\n二\nコード\n項目\n金額\n割合\n旅費\n4,016千円\n12%"
     )

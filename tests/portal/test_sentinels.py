@@ -60,7 +60,9 @@ def hide(world, state, fields):
     (pillar,), (report,) = world["pillars"], world["reports"]
     text = f"{SECRET}{state}"
 
-    document = make_document(title=text, issued_by=text, note=text, slug=f"{SLUG}-{state}", **fields)
+    document = make_document(
+        title=text, issued_by=text, note=text, slug=f"{SLUG}-{state}", **fields
+    )
     cited = {"source": document}
     make_initiative(pillar=pillar, report=report, departments=world["departments"], **cited)
     for record in (initiative, initiative.pillar.plan, report, indicator, item, item.settlement):
@@ -80,9 +82,7 @@ def hide(world, state, fields):
     hidden_pillar = make_pillar(
         plan=plan, name=text, description=text, slug=f"{SLUG}-pillar-{state}"
     )
-    hidden_report = make_report(
-        title=text, summary=text, slug=f"{SLUG}-report-{state}", **fields
-    )
+    hidden_report = make_report(title=text, summary=text, slug=f"{SLUG}-report-{state}", **fields)
     under_hidden = [
         make_initiative(pillar=hidden_pillar, report=report, **secret),
         make_initiative(pillar=pillar, report=hidden_report, **secret),

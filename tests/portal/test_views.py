@@ -3,6 +3,7 @@ import datetime
 import io
 import re
 from html import unescape
+from itertools import pairwise
 
 import pytest
 
@@ -153,13 +154,17 @@ class TestDepartments:
         assert "上位の組織 架空企画部" in read(child.get_absolute_url())
         assert "引き継いだ部局 架空企画部" in read(before.get_absolute_url())
 
-    def test_its_link_to_the_list_of_initiatives_narrows_to_them(self, client, read):
+    def test_its_link_to_the_list_of_initiatives_narrows_to_them(self, client):
         department = make_department(slug="kikaku")
-        make_initiative(departments=[department])
+        make_initiative(title="この部の取組", departments=[department])
         make_initiative(title="よその取組")
         page = client.get("/departments/kikaku/").content.decode()
-        (address,) = re.findall(r'href="(/initiatives/\?[^"]*)"', page)
-        assert "よその取組" not in read(address)
+        addresses = re.findall(r'href="(/initiatives/\?[^"]*)"', page)
+        assert addresses
+        for address in map(unescape, addresses):
+            text = client.get(address).content.decode()
+            assert "よその取組" not in text
+            assert "この部の取組" in text
 
 
 class TestDocuments:
@@ -228,7 +233,9 @@ class TestGlossary:
         make_term(term="IoT", reading="IoT")
         words = read("/glossary/")
         assert "か行 や行 その他 か行 繰越 （くりこし）" in words
-        assert "やさしい日本語： つぎの としに つかう お金 決算 （けっさん） 一年のまとめ。" in words
+        assert (
+            "やさしい日本語： つぎの としに つかう お金 決算 （けっさん） 一年のまとめ。" in words
+        )
         assert words.index("や行 予算") < words.index("その他 IoT")
 
     def test_it_is_narrowed_by_words(self, read, read_csv):
@@ -252,7 +259,7 @@ class TestSearch:
         words = read("/search/", q="動画")
         assert "「動画」の検索結果" in words
         assert "2 件" in words
-        assert "決算項目｜令和2年度 架空部" in words
+        assert re.search("決算項目.? ?令和2年度 架空部", words)
         assert "<mark>動画</mark>再生回数" in client.get("/search/", {"q": "動画"}).content.decode()
 
     def test_facets_narrow_and_let_go(self, client, read):
@@ -365,7 +372,7 @@ class TestEveryPage:
             assert "<title>" in page, address
             assert 'lang="ja"' in page, address
             assert not re.search(r"<[^>]*\sstyle=", page), address
-            assert not re.search(r"<script(?![^>]*\ssrc=)", page), address
+            assert not re.search(r"<script(?![^>]*(\ssrc=|ld\+json))", page), address
             assert not re.search(r"\son[a-z]+=", page), address
             assert not re.search(r'(src|href|action)=""', page), address
 
@@ -373,7 +380,7 @@ class TestEveryPage:
         for address in pages:
             levels = [int(x) for x in re.findall(r"<h(\d)", client.get(address).content.decode())]
             assert levels[0] == 1, address
-            steps = zip(levels, levels[1:], strict=False)
+            steps = pairwise(levels)
             assert all(after <= before + 1 for before, after in steps), (address, levels)
 
     def test_its_own_links_all_lead_somewhere(self, client, pages):
@@ -381,8 +388,11 @@ class TestEveryPage:
         for address in pages:
             page = client.get(address).content.decode()
             found = re.findall(r'href="([^"#]+)(?:#[^"]*)?"', page)
-            links |= {unescape(x) if x[0] == "/" else address + unescape(x) for x in found
-                      if x[0] in "/?" and not x.startswith("/static/")}
+            links |= {
+                unescape(x) if x[0] == "/" else address + unescape(x)
+                for x in found
+                if x[0] in "/?" and not x.startswith("/static/")
+            }
         assert len(links) > 60
         for link in sorted(links):
             assert client.get(link).status_code in (200, 302), link

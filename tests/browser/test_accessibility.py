@@ -1,0 +1,31 @@
+"""No violation that axe can find, on any kind of page, at three widths, light and dark."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from .test_pages import PAGES
+
+WIDTHS = (1280, 768, 360)
+axe = Axe()
+
+
+def list_violations(page) -> list[str]:
+    """Return each violation of any impact as "rule: the elements that break it"."""
+    found = axe.run(page).response["violations"]
+    return [
+        f"{rule['id']}: {[node['html'][:120] for node in rule['nodes'][:3]]}" for rule in found
+    ]
+
+
+@pytest.mark.parametrize("address", PAGES.values(), ids=PAGES)
+def test_axe_finds_no_violation(page, address):
+    page.goto(address)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert list_violations(page) == [], f"{address} at {width} px"
+
+
+def test_axe_finds_a_violation_where_there_is_one(page):
+    page.goto("/")
+    page.evaluate("document.querySelector('h1').insertAdjacentHTML('afterend', '<img src=x>')")
+    assert any(violation.startswith("image-alt") for violation in list_violations(page))
