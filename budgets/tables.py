@@ -122,7 +122,8 @@ FUNDING_COLUMNS: list[Column] = [
     ("項目番号", lambda part: part.item.code),
     ("財源", lambda part: part.get_kind_display()),
     ("金額（円）", lambda part: part.amount_yen),
-    *_source_columns(lambda part: part),
+    *_source_columns(lambda part: part)[:-1],
+    (ADDRESS, lambda part: part.item.get_absolute_url()),
 ]
 
 FIGURE_COLUMNS: list[Column] = [

@@ -130,13 +130,15 @@ def count_facets(
 
 
 def drop_words(query: str, **narrowing) -> list[tuple[str, int]]:
-    """Return the query less one word each, with how much it then finds; not what finds nothing.
+    """Return the query less one word each, then each word alone, with how much that finds.
 
-    `narrowing` is as for `find`. One database query.
+    What finds nothing is left out. `narrowing` is as for `find`. One database query.
     """
     words = query.split()[:MAX_DROPPED]
-    shorter = {" ".join(words[:place] + words[place + 1 :]): None for place in range(len(words))}
-    shorter = [query for query in shorter if parse_query(query)]
+    shorter = [" ".join(words[:place] + words[place + 1 :]) for place in range(len(words))]
+    shorter = [each for each in dict.fromkeys([*shorter, *words]) if parse_query(each)]
+    if len(words) < 2:
+        return []
     kinds, arms = narrowing.pop("kinds", None), []
     for place, terms in enumerate(map(parse_query, shorter)):
         entries = _published(SearchEntry.objects.matching(terms), kinds, narrowing)

@@ -30,8 +30,8 @@ from .lists import ListForm, csv_response
 from .models import ChangeNote, Department, GlossaryTerm, SearchKind, SourceDocument
 from .search import count_facets, drop_words, list_examples, suggest
 from .tables import (
-    CITATION_COLUMNS,
     CHANGE_COLUMNS,
+    CITATION_COLUMNS,
     DEPARTMENT_COLUMNS,
     DOCUMENT_COLUMNS,
     GLOSSARY_COLUMNS,

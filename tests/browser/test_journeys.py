@@ -26,8 +26,8 @@ def follow(page, name, **options):
             break
     else:
         raise AssertionError(f"The Tab key does not reach {name!r}.")
-    page.keyboard.press("Enter")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
 
 
 def test_from_the_home_page_by_pillar_and_initiative_to_an_item_and_its_csv(visitor):
@@ -58,8 +58,8 @@ def test_from_the_search_to_an_item_and_its_source(visitor):
         if visitor.locator(":focus").get_attribute("name") == "q":
             break
     visitor.keyboard.insert_text("記者会見")
-    visitor.keyboard.press("Enter")
-    visitor.wait_for_load_state()
+    with visitor.expect_navigation():
+        visitor.keyboard.press("Enter")
     assert visitor.locator("mark").first.inner_text() == "記者会見"
     follow(visitor, "記者室運営")
     assert "7,997千円" in visitor.locator("main").inner_text()
