@@ -65,6 +65,7 @@ class CheckListForm(ListForm):
         choices=[("", "すべて"), *((status.value, status.label) for status in CheckStatus)],
     )
     instead = ListForm.instead | {"fiscal_year": "最も新しい年度を表示しています。"}
+    tables = ("results", "counts")
 
     def __init__(self, data, fiscal_years):
         super().__init__(data)
@@ -89,11 +90,7 @@ class CheckListForm(ListForm):
 
 
 class CoverageForm(ListForm):
-    """Which of two tables to take away."""
-
-    table = forms.ChoiceField(
-        label="表", required=False, choices=[("settlements", "決算"), ("reports", "実績報告")]
-    )
+    tables = ("settlements", "reports")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from .coverage import list_report_years, list_settlement_cells
 from .forms import CheckListForm, CoverageForm
 from .lists import csv_response
 from .models import FigureKind, SourceDocument
-from .tables import CHECK_COLUMNS, COVERAGE_COLUMNS, REPORT_COVERAGE_COLUMNS
+from .tables import CHECK_COLUMNS, CHECK_COUNT_COLUMNS, COVERAGE_COLUMNS, REPORT_COVERAGE_COLUMNS
 
 MOST_EXAMPLE_FIGURES = 12
 
@@ -76,7 +76,9 @@ def guide_checks(request):
     form = CheckListForm(request.GET, years)
     fiscal_year = form.value("fiscal_year") or next(iter(years), None)
     found = check_all(Settlement.objects.published().in_fiscal_year(fiscal_year))
-    rows = form.filter(found)
+    rows, counts = form.filter(found), count_statuses(found)
+    if form.wants_csv and form.table == "counts":
+        return csv_response(request, f"check-counts-{fiscal_year}", CHECK_COUNT_COLUMNS, counts)
     if form.wants_csv:
         return csv_response(request, f"checks-{fiscal_year}", CHECK_COLUMNS, rows)
     return render(
@@ -89,7 +91,7 @@ def guide_checks(request):
             "checks": list(CheckName),
             "examples": choose_examples(found),
             "statuses": list(CheckStatus),
-            "counts": count_statuses(found),
+            "counts": counts,
         },
     )
 
@@ -129,7 +131,7 @@ def count_statuses(found):
 def coverage(request):
     form = CoverageForm(request.GET)
     cells, reports = list_settlement_cells(), list_report_years()
-    if form.wants_csv and form.value("table") == "reports":
+    if form.wants_csv and form.table == "reports":
         return csv_response(request, "coverage-reports", REPORT_COVERAGE_COLUMNS, reports)
     if form.wants_csv:
         return csv_response(request, "coverage", COVERAGE_COLUMNS, cells)

@@ -135,10 +135,10 @@ def drop_words(query: str, **narrowing) -> list[tuple[str, int]]:
     What finds nothing is left out. `narrowing` is as for `find`. One database query.
     """
     words = query.split()[:MAX_DROPPED]
-    shorter = [" ".join(words[:place] + words[place + 1 :]) for place in range(len(words))]
-    shorter = [each for each in dict.fromkeys([*shorter, *words]) if parse_query(each)]
     if len(words) < 2:
         return []
+    shorter = [" ".join(words[:place] + words[place + 1 :]) for place in range(len(words))]
+    shorter = [each for each in dict.fromkeys([*shorter, *words]) if parse_query(each)]
     kinds, arms = narrowing.pop("kinds", None), []
     for place, terms in enumerate(map(parse_query, shorter)):
         entries = _published(SearchEntry.objects.matching(terms), kinds, narrowing)

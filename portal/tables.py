@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
+from budgets.check_results import CheckStatus
+
 from .changes import address_of
 from .lists import ADDRESS, Column
 
@@ -82,6 +84,15 @@ CHECK_COLUMNS: list[Column] = [
     ("単位", lambda row: row.result.unit),
     ("説明", lambda row: row.result.message),
     (ADDRESS, lambda row: row.item.get_absolute_url()),
+]
+
+# A row is a check, and a number for each status.
+CHECK_COUNT_COLUMNS: list[Column] = [
+    ("突合", lambda row: row[0].label),
+    *(
+        (status.label, lambda row, place=place: row[1][place])
+        for place, status in enumerate(CheckStatus)
+    ),
 ]
 
 # A row is a Cell: a department in a fiscal year.

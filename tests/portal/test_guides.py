@@ -5,6 +5,7 @@ import io
 import re
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -221,13 +222,19 @@ class TestEasySummary:
 
 
 class TestAccessibility:
-    def test_it_names_the_aim_the_tests_and_the_contact(self, get, settings):
+    def test_it_names_the_aim_and_the_contact(self, get, settings):
         settings.CONTACT_NAME = "架空県広報課"
         settings.CONTACT_URL = "https://example.jp/contact"
         text = get(reverse("accessibility"))
         assert "JIS X 8341-3:2016のレベルAA" in text
         assert "（WCAG）2.2のレベルAA" in text
         assert '<a href="https://example.jp/contact" rel="noopener">架空県広報課</a>' in text
+
+    def test_the_tests_that_it_names_exist(self, get):
+        named = re.findall(r"<code>(test_\w+\.py)</code>", get(reverse("accessibility")))
+        assert len(named) == 6
+        for name in named:
+            assert (settings.BASE_DIR / "tests" / "browser" / name).exists()
 
 
 def test_every_page_links_to_the_guides_and_the_sitemap_names_them(get):
