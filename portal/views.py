@@ -3,6 +3,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
 from budgets.models import Program, Settlement, SettlementItem
+from budgets.shares import slice_items
 from budgets.tables import AMOUNT_COLUMNS
 from initiatives.models import (
     Distinction,
@@ -16,6 +17,7 @@ from initiatives.views import initiatives_as_cards, newest_of_each_indicator
 
 from .addresses import redirect_former_slug
 from .changes import list_changes
+from .charts import make_treemaps
 from .citations import list_citations
 from .forms import (
     ChangeListForm,
@@ -44,10 +46,10 @@ from .tables import (
 def home(request):
     settlements = list(settlements_of_latest_year()[:6])
     fiscal_year = settlements[0].fiscal_year if settlements else None
-    items = largest_items(fiscal_year)[:6] if fiscal_year else []
+    items = list(largest_items(fiscal_year)[:24]) if fiscal_year else []
     form = ListForm(request.GET)
     if form.wants_csv:
-        return csv_response(request, "largest-items", AMOUNT_COLUMNS, items)
+        return csv_response(request, "largest-items", AMOUNT_COLUMNS, items[:6])
     return render(
         request,
         "portal/home.html",
@@ -60,7 +62,8 @@ def home(request):
             "values": newest_stated_values()[:4],
             "fiscal_year": fiscal_year,
             "settlements": settlements,
-            "items": items,
+            "items": items[:6],
+            "treemaps": make_treemaps(slice_items(items), "千円") if len(items) > 1 else [],
             "form": form,
             "changes": list_changes()[:3],
         },

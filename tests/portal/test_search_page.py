@@ -68,7 +68,8 @@ def world():
 class TestHits:
     def test_a_hit_is_marked_and_says_what_it_is_and_where(self, search, world):
         page = search("観光")
-        assert '<a href="/initiatives/visit/"><mark>観光</mark>の推進</a>' in " ".join(page.split())
+        (title,) = re.findall(r'<a href="/initiatives/visit/">\s*(.*?)\s*</a>', page)
+        assert title == "<mark>観光</mark>の推進"
         assert "決算項目 令和2年度 架空企画部" in read_text(page)
 
     def test_hits_in_titles_stand_first(self, search, world):
@@ -108,12 +109,12 @@ class TestFacets:
     def test_a_choice_that_is_made_can_be_taken_back(self, search, world):
         page = search("観光", kind="initiative", fiscal_year="2020")
         links = read_links(page)
-        assert links["取組（1） の絞り込みを外す"] == {
+        assert links["取組（1）の絞り込みを外す"] == {
             "q": "観光",
             "kind": "",
             "fiscal_year": "2020",
         }
-        assert links["令和2年度（1） の絞り込みを外す"]["kind"] == "initiative"
+        assert links["令和2年度（1）の絞り込みを外す"]["kind"] == "initiative"
         assert links["絞り込みをすべて外す"] == {"q": "観光"}
         assert page.count('aria-current="true"') == 2
 
@@ -126,7 +127,7 @@ class TestFacets:
             "department": "架空交流部（0）",
             "pillar": "1 架空の柱（0）",
         }.items():
-            assert links[f"{label} の絞り込みを外す"][name] == ""
+            assert links[f"{label}の絞り込みを外す"][name] == ""
 
     def test_what_is_hidden_is_not_counted(self, search, world):
         make_initiative(title="観光の秘密", status=Status.DRAFT)
@@ -142,8 +143,9 @@ class TestNothingFound:
     def test_fewer_words_are_offered_with_their_hits(self, search, world):
         page = search("観光 推進 ロケット")
         assert "見つかりませんでした" in page
-        assert "観光 推進 （1件）" in read_text(page).replace("推進（", "推進 （")
-        assert read_links(page)["観光"] == {"q": "観光 推進 ロケット"} | {"q": "観光"}
+        assert "観光 推進（1件）" in read_text(page)
+        assert read_links(page)["観光 推進"] == {"q": "観光 推進"}
+        assert read_links(page)["観光"] == {"q": "観光"}
         assert "ロケット（" not in page
 
     def test_fewer_words_keep_the_narrowing(self, search, world):
@@ -174,7 +176,7 @@ class TestNothingFound:
         assert drop_words(query) == []
 
     def test_at_most_five_words_are_dropped(self, world):
-        found = drop_words(" ".join(["観光", "ろ", "は", "に", "ほ", "推進"]))
+        found = drop_words(" ".join(["観光", "龍", "鳳", "龜", "鸞", "推進"]))
         assert found == [("観光", 4)]
 
 
