@@ -67,6 +67,19 @@ INDICATOR_VALUE_COLUMNS: list[Column] = [
 ]
 
 
+def _of_newest(get):
+    return lambda indicator: get(indicator.newest[0]) if indicator.newest else None
+
+
+# A row is an indicator with `newest`: a list of its newest value, or of none.
+NEWEST_COLUMNS: list[Column] = [
+    ("指標の識別子", lambda i: i.slug),
+    ("指標", lambda i: i.name),
+    ("年の数え方", lambda i: i.get_period_kind_display()),
+    *((title, _of_newest(get)) for title, get in INDICATOR_VALUE_COLUMNS[3:-1]),
+    (ADDRESS, lambda i: i.get_absolute_url()),
+]
+
 # What every figure's file says of it, whatever record it belongs to.
 FIGURE_VALUE_COLUMNS: list[Column] = [
     ("区分", lambda figure: figure.group),

@@ -23,6 +23,7 @@ from .models import (
 from .tables import (
     INDICATOR_VALUE_COLUMNS,
     INITIATIVE_COLUMNS,
+    NEWEST_COLUMNS,
     PILLAR_COLUMNS,
     REPORT_COLUMNS,
     list_points,
@@ -107,15 +108,17 @@ def indicator_list(request):
     form = IndicatorListForm(request.GET)
     indicators = form.filter(Indicator.objects.published())
     values = IndicatorValue.objects.published().select_related("indicator", "source")
-    if form.wants_csv:
-        shown = newest_of_each_indicator(values) if form.table == "newest" else values
-        rows = shown.filter(indicator__in=indicators).order_by(*form.value_order(), "year")
-        return csv_response(request, "indicators", INDICATOR_VALUE_COLUMNS, rows)
     newest = Prefetch("values", newest_of_each_indicator(values), to_attr="newest")
+    with_newest = indicators.prefetch_related(newest)
+    if form.wants_csv and form.table == "newest":
+        return csv_response(request, "indicators-newest", NEWEST_COLUMNS, with_newest)
+    if form.wants_csv:
+        rows = values.filter(indicator__in=indicators).order_by(*form.value_order(), "year")
+        return csv_response(request, "indicators", INDICATOR_VALUE_COLUMNS, rows)
     return render(
         request,
         "initiatives/indicator_list.html",
-        {"form": form, "page": form.paginate(indicators.prefetch_related(newest))},
+        {"form": form, "page": form.paginate(with_newest)},
     )
 
 

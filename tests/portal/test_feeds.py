@@ -8,11 +8,17 @@ from django.utils import timezone
 from portal.publishing import Status
 from tests.builders import (
     make_change_note,
+    make_department,
     make_document,
+    make_indicator,
     make_initiative,
+    make_initiative_figure,
     make_item,
+    make_pillar,
     make_policy,
+    make_program,
     make_settlement,
+    make_settlement_figure,
 )
 
 pytestmark = pytest.mark.django_db
@@ -25,8 +31,8 @@ DAY = datetime.timedelta(days=1)
 def read_feed(client):
     """Return a function that asks for the feed and gives its entries as dicts, newest first."""
 
-    def read():
-        answer = client.get("/feed.atom")
+    def read(**narrowing):
+        answer = client.get("/feed.atom", narrowing)
         assert answer.status_code == 200
         assert answer["Content-Type"] == "application/atom+xml; charset=utf-8"
         feed = ElementTree.fromstring(answer.content)
@@ -160,3 +166,106 @@ def test_the_feed_is_bounded_and_its_queries_do_not_grow(
     with django_assert_max_num_queries(len(few)):
         client.get("/feed.atom")
     assert len(read_feed()) == 100
+
+
+def read_titles(entries):
+    return {entry["title"] for entry in entries}
+
+
+class TestNarrowed:
+    def test_a_pillar_has_its_initiatives_and_what_changed_in_them(self, read_feed):
+        pillar = make_pillar(slug="dx")
+        initiative = make_initiative(title="柱の取組", pillar=pillar)
+        figure = make_initiative_figure(initiative, label="数")
+        other = make_initiative(title="別の柱の取組")
+        for record in (pillar, initiative, figure, other, make_item(), make_document()):
+            make_change_note(record)
+        titles = read_titles(read_feed(pillar="dx"))
+        assert titles == {
+            "柱の取組",
+            "更新：柱の取組",
+            f"更新：{pillar}",
+            f"更新：{figure}",
+        }
+
+    def test_a_department_has_all_that_belongs_to_it(self, read_feed):
+        department = make_department(slug="kikaku")
+        initiative = make_initiative(departments=[department, make_department()])
+        settlement = make_settlement(department=department)
+        item = make_item(settlement, program=make_program(department=department))
+        indicator = make_indicator(department=department)
+        theirs = [department, initiative, settlement, item, item.program, indicator]
+        theirs += [make_settlement_figure(item), make_initiative_figure(initiative)]
+        others = [make_initiative(), make_item(), make_indicator(), make_document()]
+        for record in (*theirs, *others):
+            make_change_note(record)
+        titles = read_titles(read_feed(department="kikaku"))
+        assert titles == {initiative.title, *(f"更新：{record}" for record in theirs)}
+
+    def test_what_is_hidden_stays_so(self, read_feed):
+        department, pillar = make_department(slug="kikaku"), make_pillar(slug="dx")
+        hidden = make_initiative(
+            status=Status.DRAFT, departments=[department], pillar=pillar, title="秘密"
+        )
+        settlement = make_settlement(department=department, status=Status.DRAFT)
+        for record in (hidden, settlement, make_item(settlement)):
+            make_change_note(record, text="秘密")
+        assert read_feed(department="kikaku") == read_feed(pillar="dx") == []
+
+    def test_it_names_itself_and_its_page(self, client):
+        department = make_department(slug="kikaku", name="架空企画部")
+        answer = client.get("/feed.atom?department=kikaku")
+        feed = ElementTree.fromstring(answer.content)
+        assert feed.findtext("atom:title", namespaces=ATOM).endswith("：架空企画部の新着と更新")
+        assert feed.findtext("atom:id", namespaces=ATOM) == (
+            f"tag:testserver,2024:feed/department/{department.pk}"
+        )
+        links = {link.get("rel"): link.get("href") for link in feed.findall("atom:link", ATOM)}
+        assert links == {
+            "alternate": "http://testserver/departments/kikaku/",
+            "self": "http://testserver/feed.atom?department=kikaku",
+        }
+
+    def test_the_pages_of_pillars_and_departments_lead_to_it(self, client):
+        for record, address in (
+            (make_pillar(slug="dx"), "/feed.atom?pillar=dx"),
+            (make_department(slug="kikaku"), "/feed.atom?department=kikaku"),
+        ):
+            page = client.get(record.get_absolute_url()).content.decode()
+            assert f'<link rel="alternate" type="application/atom+xml" title="{record.name}' in page
+            assert page.count(f'href="{address}"') == 2
+
+    @pytest.mark.parametrize(
+        "query",
+        ["pillar=x", "department=x", "pillar=%00", "pillar=a%20b", "pillar=dx&department=x"],
+    )
+    def test_an_unknown_pillar_or_department_is_a_404(self, client, query):
+        make_pillar(slug="dx")
+        answer = client.get(f"/feed.atom?{query}")
+        assert answer.status_code == 404
+        assert "ページが見つかりません" in answer.content.decode()
+
+    def test_a_pillar_of_a_hidden_plan_is_a_404(self, client):
+        pillar = make_pillar(slug="dx")
+        type(pillar.plan).objects.update(status=Status.DRAFT)
+        assert client.get("/feed.atom?pillar=dx").status_code == 404
+
+    def test_a_subscription_outlives_a_new_slug(self, client):
+        pillar = make_pillar(slug="dx")
+        make_initiative(pillar=pillar, title="柱の取組")
+        pillar.slug = "digital"
+        pillar.save()
+        assert "柱の取組" in client.get("/feed.atom?pillar=dx").content.decode()
+
+    def test_a_blank_choice_narrows_nothing(self, read_feed):
+        make_initiative()
+        assert len(read_feed(pillar="", department="")) == 1
+
+
+def test_a_reader_that_has_the_feed_is_not_sent_it_again(client):
+    make_initiative()
+    first = client.get("/feed.atom")
+    again = client.get("/feed.atom", headers={"If-None-Match": first["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    make_initiative()
+    assert client.get("/feed.atom", headers={"If-None-Match": first["ETag"]}).status_code == 200

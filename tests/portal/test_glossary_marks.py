@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from portal.glossary_marks import mark_terms
 from portal.markdown import render_markdown
 
-WORDS = ["決算", "決算額", "柱", "PFI", "DX", "ヤングケアラー", "ふるさと納税", "企業版ふるさと納税"]
+WORDS = [
+    "決算",
+    "決算額",
+    "柱",
+    "PFI",
+    "DX",
+    "ヤングケアラー",
+    "ふるさと納税",
+    "企業版ふるさと納税",
+]
 
 
 def mark(html, words=WORDS):
@@ -34,7 +43,10 @@ def test_headings_links_code_and_buttons_stay_as_they_are():
 
 def test_a_word_in_letters_or_katakana_is_not_found_within_a_longer_one():
     html = "<p>SPFI PFIS PFI2 ＰPFI ヤングケアラーズ ヤングケアラー。DX推進、PFI</p>"
-    assert mark(html) == "<p>SPFI PFIS PFI2 ＰPFI ヤングケアラーズ [ヤングケアラー]。[DX]推進、[PFI]</p>"
+    assert (
+        mark(html)
+        == "<p>SPFI PFIS PFI2 ＰPFI ヤングケアラーズ [ヤングケアラー]。[DX]推進、[PFI]</p>"
+    )
 
 
 def test_a_word_of_one_kanji_stands_alone():

@@ -72,6 +72,17 @@ def test_a_page_was_last_changed_when_its_record_was_last_saved(read_sitemap):
     assert pages[f"http://testserver{item.get_absolute_url()}"] == "2024-09-01"
 
 
+def test_a_publication_moves_with_its_figures(read_sitemap):
+    initiative = make_initiative()
+    long_ago = datetime.datetime(2024, 9, 1, 12, tzinfo=datetime.UTC)
+    initiative.history.update(history_date=long_ago)
+    moved = long_ago + datetime.timedelta(days=3)
+    type(initiative).objects.filter(pk=initiative.pk).update(updated_at=moved)
+    assert read_sitemap()[f"http://testserver{initiative.get_absolute_url()}"] == "2024-09-04"
+    initiative.history.all().delete()  # as after loaddata
+    assert read_sitemap()[f"http://testserver{initiative.get_absolute_url()}"] == "2024-09-04"
+
+
 def test_addresses_follow_the_protocol_of_the_request(client):
     index = client.get("/sitemap.xml", secure=True).content.decode()
     assert "https://testserver/sitemap-initiatives.xml" in index
