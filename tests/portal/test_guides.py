@@ -232,7 +232,7 @@ class TestAccessibility:
 
     def test_the_tests_that_it_names_exist(self, get):
         named = re.findall(r"<code>(test_\w+\.py)</code>", get(reverse("accessibility")))
-        assert len(named) == 6
+        assert len(named) == 8
         for name in named:
             assert (settings.BASE_DIR / "tests" / "browser" / name).exists()
 
