@@ -5,7 +5,9 @@ from string import ascii_lowercase
 CODE_PATTERN = r"[1-9][0-9]{0,3}(\.[1-9][0-9]{0,3})*"
 MAX_LEVEL = 8
 
-_KANA = "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワヲン"
+_KANA = (
+    "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワヲン"
+)
 
 
 def code_level(code: str) -> int:

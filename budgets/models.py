@@ -77,10 +77,14 @@ class Settlement(Publication, Cited):
     department = models.ForeignKey(
         Department, models.PROTECT, related_name="settlements", verbose_name="部局"
     )
-    heading = models.CharField("資料の見出し", max_length=100, blank=True, help_text="例：第2 知事戦略")
+    heading = models.CharField(
+        "資料の見出し", max_length=100, blank=True, help_text="例：第2 知事戦略"
+    )
     introduction = models.TextField("概要", blank=True, help_text="Markdownで書けます。")
     easy_summary = models.TextField(
-        "やさしい日本語の要約", blank=True, help_text="短い文で、資料の事実だけを書きます。公開されます。"
+        "やさしい日本語の要約",
+        blank=True,
+        help_text="短い文で、資料の事実だけを書きます。公開されます。",
     )
     stage = models.CharField(
         "決算の段階",
@@ -203,9 +207,7 @@ class SettlementItemQuerySet(PartOfSettlementQuerySet):
                 settlement=models.OuterRef("settlement"), amount_yen__isnull=False
             )
             .annotate(own_order=own_order)
-            .filter(
-                own_order__startswith=models.functions.Concat("code_order", models.Value("."))
-            )
+            .filter(own_order__startswith=models.functions.Concat("code_order", models.Value(".")))
         )
         return self.filter(~models.Exists(stating_above), amount_yen__isnull=False)
 
@@ -248,11 +250,16 @@ class SettlementItem(Cited):
     name = models.CharField("名称", max_length=200)
     body = models.TextField("本文", blank=True, help_text="Markdownで書けます。表も書けます。")
     easy_summary = models.TextField(
-        "やさしい日本語の要約", blank=True, help_text="短い文で、資料の事実だけを書きます。公開されます。"
+        "やさしい日本語の要約",
+        blank=True,
+        help_text="短い文で、資料の事実だけを書きます。公開されます。",
     )
 
     amount_yen = models.BigIntegerField(
-        "決算額（円）", null=True, blank=True, help_text="資料に書いてないときは空欄に。0円とは違います。"
+        "決算額（円）",
+        null=True,
+        blank=True,
+        help_text="資料に書いてないときは空欄に。0円とは違います。",
     )
     initial_budget_yen = models.BigIntegerField("当初予算額（円）", null=True, blank=True)
     supplementary_yen = models.BigIntegerField("補正額（円）", null=True, blank=True)

@@ -263,11 +263,11 @@ class GlossaryTerm(models.Model):
     def __str__(self):
         return self.term
 
-    def natural_key(self):
-        return (self.term,)
-
     def get_absolute_url(self):
         return f"{reverse('glossary')}#{self.anchor}"
+
+    def natural_key(self):
+        return (self.term,)
 
     @property
     def anchor(self):

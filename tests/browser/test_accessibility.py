@@ -12,9 +12,7 @@ axe = Axe()
 def list_violations(page) -> list[str]:
     """Return each violation of any impact as "rule: the elements that break it"."""
     found = axe.run(page).response["violations"]
-    return [
-        f"{rule['id']}: {[node['html'][:120] for node in rule['nodes'][:3]]}" for rule in found
-    ]
+    return [f"{rule['id']}: {[node['html'][:120] for node in rule['nodes'][:3]]}" for rule in found]
 
 
 @pytest.mark.parametrize("address", PAGES.values(), ids=PAGES)

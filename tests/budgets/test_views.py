@@ -705,8 +705,8 @@ class TestDisplayUnit:
 
     def test_a_link_for_each_unit_shows_which_is_chosen(self, get, address):
         html = get(f"{address}?unit=man")
-        assert '<a href="?unit=man" aria-current="true">万円</a>' in html
-        assert '<a href="?unit=oku">億円</a>' in html
+        assert f'<a href="{address}?unit=man" aria-current="true">万円</a>' in html
+        assert f'<a href="{address}?unit=oku">億円</a>' in html
 
     @pytest.mark.parametrize("unit", ["xx", "%00", "千円", "SEN"])
     def test_an_unknown_unit_is_said(self, get, address, unit):

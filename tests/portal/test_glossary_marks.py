@@ -18,6 +18,10 @@ WORDS = [
     "ふるさと納税",
     "企業版ふるさと納税",
 ]
+MARKS = [
+    *("# ", "\n\n", "- ", "| a | b |\n|---|---|\n", "[決算](https://example.jp)"),
+    *("`", "*", "&", "<b>", "ー", "S", "の", "“", ">"),
+]
 
 
 def mark(html, words=WORDS):
@@ -63,14 +67,7 @@ def test_without_terms_a_text_stays_as_it_is():
     assert mark("<p>決算</p>", [""]) == "<p>決算</p>"
 
 
-@given(
-    st.lists(
-        st.sampled_from(
-            [*WORDS, "# ", "\n\n", "- ", "| a | b |\n|---|---|\n", "[決算](https://example.jp)"]
-            + ["`", "*", "&", "<b>", "ー", "S", "の", "“", ">"]
-        )
-    ).map("".join)
-)
+@given(st.lists(st.sampled_from([*WORDS, *MARKS])).map("".join))
 def test_removing_the_marks_gives_back_the_text(text):
     html = str(render_markdown(text))
     marked = mark_terms(html, WORDS, lambda word: f"\x01{word}\x02")
