@@ -104,3 +104,6 @@ def test_a_series_of_years_is_legible(page, years):
 def test_the_charts_of_the_real_content_are_legible(page, address):
     page.goto(address)
     assert assert_texts_stand_apart(page) > 0
+    for source in page.locator("figure.chart > p.meta").all():
+        assert "出典" in source.inner_text()
+    assert page.locator("figure.chart > p.meta").count() == page.locator("figure.chart").count()
