@@ -37,7 +37,7 @@ class Plan(Slugged, Publication, Cited):
 
     class Meta(Publication.Meta):
         verbose_name = verbose_name_plural = "総合計画"
-        ordering = ["-starts_in", "slug"]
+        ordering = [models.F("starts_in").desc(nulls_last=True), "slug"]
 
     def __str__(self):
         return self.name

@@ -1,6 +1,7 @@
 from dataclasses import dataclass
 
 from django import forms
+from django.db.models import F
 
 from budgets.check_results import CheckName, CheckStatus
 from initiatives.models import Pillar
@@ -23,8 +24,8 @@ class DepartmentListForm(TextListForm):
 class DocumentListForm(TextListForm):
     kind = "document"
     sorts = {
-        "-issued_on": ("新しい順", ["-issued_on", "slug"]),
-        "issued_on": ("古い順", ["issued_on", "slug"]),
+        "-issued_on": ("新しい順", [F("issued_on").desc(nulls_last=True), "slug"]),
+        "issued_on": ("古い順", [F("issued_on").asc(nulls_last=True), "slug"]),
         "title": ("題名順", ["title", "slug"]),
     }
 

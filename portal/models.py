@@ -172,7 +172,7 @@ class SourceDocument(Slugged, Publication):
 
     class Meta(Publication.Meta):
         verbose_name = verbose_name_plural = "出典資料"
-        ordering = ["-issued_on", "slug"]
+        ordering = [F("issued_on").desc(nulls_last=True), "slug"]
 
     def __str__(self):
         return self.title

@@ -175,6 +175,13 @@ class TestDocuments:
         assert "架空の説明書 架空県、令和2年度（2020年度）について 発行日：資料に記載なし" in words
         assert "秘密の紙" not in words
 
+    @pytest.mark.parametrize("sort", ["", "-issued_on", "issued_on"])
+    def test_a_document_without_a_date_stands_last(self, read, sort):
+        make_document(title="日付のない紙", issued_on=None)
+        make_document(title="日付のある紙", issued_on=datetime.date(2024, 8, 2))
+        words = read(f"/documents/?sort={sort}")
+        assert words.index("日付のある紙") < words.index("日付のない紙")
+
     def test_the_page_lists_every_public_record_that_cites_it_with_counts(self, read):
         document = make_document(slug="paper", url="https://www.example.jp/paper.pdf")
         cited = {"source": document}
