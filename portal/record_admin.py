@@ -119,6 +119,16 @@ class RecordAdmin(SimpleHistoryAdmin):
         if self.updates:
             move_updated_at(self.model, [form.instance.pk], self.updates)
 
+    def delete_model(self, request, obj):
+        if self.updates:
+            move_updated_at(self.model, [obj.pk], self.updates)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request, queryset):
+        if self.updates:
+            move_updated_at(self.model, queryset.values("pk"), self.updates)
+        super().delete_queryset(request, queryset)
+
     def history_view(self, request, object_id, extra_context=None):
         require_numbers(object_id)
         return super().history_view(request, object_id, extra_context)

@@ -235,6 +235,20 @@ class TestSettlementPage:
         assert PriorityEffort.objects.get().item == own
 
 
+@pytest.mark.parametrize("by", ["its own page", "the list"])
+def test_deleting_a_figure_moves_the_date_of_its_settlement(staff, by):
+    figure = builders.make_settlement_figure()
+    before = Settlement.objects.get().updated_at
+    if by == "its own page":
+        address = reverse("admin:budgets_settlementfigure_delete", args=[figure.pk])
+        staff.post(address, {"post": "yes"})
+    else:
+        chosen = {"action": "delete_selected", "_selected_action": [figure.pk], "post": "yes"}
+        staff.post(page_url(SettlementFigure, "changelist"), chosen)
+    assert not SettlementFigure.objects.exists()
+    assert Settlement.objects.get().updated_at > before
+
+
 def test_a_settlement_that_others_rely_on_is_not_deleted_by_way_of_its_department(staff):
     settlement = builders.make_settlement()
     page = staff.get(reverse("admin:portal_department_delete", args=[settlement.department_id]))
