@@ -4,3 +4,6 @@ from django.apps import AppConfig
 class BudgetsConfig(AppConfig):
     name = "budgets"
     verbose_name = "決算"
+
+    def ready(self):
+        from . import readiness  # noqa: F401  registers the checks before publishing

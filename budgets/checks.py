@@ -129,7 +129,7 @@ class _Tree:
                 continue
             wholes = self._wholes(figure)
             for above in _lineage(code):
-                if not any(_is_within(whole, above) for whole in wholes):
+                if not any(is_within(whole, above) for whole in wholes):
                     spent.setdefault(above, []).append(
                         Operand(figure.name, figure.amount_yen, "円", code)
                     )
@@ -224,7 +224,7 @@ class _Tree:
             status = CheckStatus.PARTIAL
         else:
             message, status = "決算額のすべてが取組に按分されています。", CheckStatus.MATCHED
-        if nested := [c for c in self.shared if c != item.code and _is_within(c, item.code)]:
+        if nested := [c for c in self.shared if c != item.code and is_within(c, item.code)]:
             status = CheckStatus.OVERLAPPING
             message = (
                 f"この項目と下位の項目（{'、'.join(nested)}）の両方が取組に按分されていて、"
@@ -330,5 +330,5 @@ def _lineage(code: str) -> Iterator[str]:
         code = parent_code(code)
 
 
-def _is_within(code: str, above: str) -> bool:
+def is_within(code: str, above: str) -> bool:
     return code == above or code.startswith(f"{above}.")

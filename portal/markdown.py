@@ -6,6 +6,7 @@ from itertools import count
 import nh3
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 _parser = (
     MarkdownIt("commonmark", {"html": False, "breaks": True})
@@ -16,6 +17,7 @@ _TAGS = {
     *("p", "br", "hr", "ul", "ol", "li", "strong", "em", "s", "code", "pre", "blockquote", "a"),
     *("h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td"),
 }
+URL_SCHEMES = {"http", "https", "mailto"}
 # Right-aligned columns come as an inline style, which the security policy forbids.
 _ALIGNMENT = re.compile(r'<(t[hd]) style="text-align:(\w+)">')
 
@@ -38,7 +40,7 @@ def render_markdown(text: str, top_heading: int = 3) -> SafeString:
         html,
         tags=_TAGS,
         attributes={"a": {"href"}, "th": {"class"}, "td": {"class"}},
-        url_schemes={"http", "https", "mailto"},
+        url_schemes=URL_SCHEMES,
         link_rel="noopener",
     )
     html = html.replace("<th", '<th scope="col"').replace('<th scope="col"ead', "<thead")
@@ -46,6 +48,11 @@ def render_markdown(text: str, top_heading: int = 3) -> SafeString:
     html = re.sub("<table>", lambda _: _SCROLL.format(next(numbers)), html)
     html = html.replace("</table>", "</table></div>")
     return mark_safe(html)  # noqa: S308 - cleaned above
+
+
+def parse_markdown(text: str) -> list[Token]:
+    """Return the tokens that the page is made of."""
+    return _parser.parse(text)
 
 
 def plain_text(text: str) -> str:
