@@ -6,16 +6,15 @@ from django.utils.html import format_html
 from portal.record_admin import (
     CITED_FIELDSET,
     PUBLICATION_FIELDSET,
-    FigureAdmin,
     PartAdmin,
     RecordAdmin,
-    SpreadsheetAdmin,
     add_url,
     amount_label,
     fiscal_year_label,
     list_url,
 )
 from portal.record_inlines import COMPACT, FigureInline, RecordInline, limit_choices
+from portal.spreadsheet_admin import FigureAdmin, SpreadsheetAdmin
 
 from .checks import check_item, check_settlement
 from .facts import load_item_facts

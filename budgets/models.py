@@ -5,7 +5,6 @@ from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
-from simple_history.models import HistoricalRecords
 
 from initiatives.models import Initiative
 from portal.fiscal_year import format_fiscal_year
@@ -14,11 +13,10 @@ from portal.models import (
     Department,
     Figure,
     FiscalYearField,
-    Publication,
     Slugged,
     SluggedQuerySet,
 )
-from portal.publishing import PublicationQuerySet, published_q
+from portal.publishing import PublicationQuerySet, Revisable, live_q, published_q
 
 from .item_codes import (
     CODE_PATTERN,
@@ -40,7 +38,7 @@ class Stage(models.TextChoices):
 
 class SettlementQuerySet(PublicationQuerySet):
     def get_by_natural_key(self, fiscal_year, department):
-        return self.get(fiscal_year=fiscal_year, department__slug=department)
+        return self.get(live_q(), fiscal_year=fiscal_year, department__slug=department)
 
     def in_fiscal_year(self, fiscal_year):
         return self.filter(fiscal_year=fiscal_year)
@@ -70,8 +68,18 @@ class SettlementQuerySet(PublicationQuerySet):
         )
 
 
-class Settlement(Publication, Cited):
+class Settlement(Revisable, Cited):
     """A department's settlement of one fiscal year. Its whole tree is published at once."""
+
+    part_paths = (
+        "priority_policies",
+        "items",
+        "items__figures",
+        "items__funding_sources",
+        "items__costs",
+        "priority_policies__efforts",
+    )
+    department_path = "department"
 
     fiscal_year = FiscalYearField("年度", help_text="西暦（4月始まり）")
     department = models.ForeignKey(
@@ -95,16 +103,15 @@ class Settlement(Publication, Cited):
     )
 
     objects = SettlementQuerySet.as_manager()
-    history = HistoricalRecords()
 
-    class Meta(Publication.Meta):
+    class Meta(Revisable.Meta):
         verbose_name = verbose_name_plural = "決算"
         ordering = ["-fiscal_year", "department__position", "department__slug"]
         constraints = [
-            *Publication.Meta.constraints,
+            *Revisable.Meta.constraints,
             models.UniqueConstraint(
-                "fiscal_year",
-                "department",
+                fields=["fiscal_year", "department"],
+                condition=Q(revises=None) & ~Q(status="binned"),
                 name="settlement_is_unique_in_year_and_department",
                 violation_error_message="この部局の、同じ年度の決算がすでにあります。",
             ),
@@ -139,6 +146,7 @@ class PartOfSettlementQuerySet(models.QuerySet):
 class PriorityPolicyQuerySet(PartOfSettlementQuerySet):
     def get_by_natural_key(self, fiscal_year, department, number):
         return self.get(
+            live_q("settlement"),
             settlement__fiscal_year=fiscal_year,
             settlement__department__slug=department,
             number=number,
@@ -153,7 +161,6 @@ class PriorityPolicy(models.Model):
     name = models.CharField("名称", max_length=100)
 
     objects = PriorityPolicyQuerySet.as_manager()
-    history = HistoricalRecords()
 
     class Meta:
         verbose_name = verbose_name_plural = "重点施策"
@@ -179,6 +186,7 @@ class PriorityPolicy(models.Model):
 class SettlementItemQuerySet(PartOfSettlementQuerySet):
     def get_by_natural_key(self, fiscal_year, department, code):
         return self.get(
+            live_q("settlement"),
             settlement__fiscal_year=fiscal_year,
             settlement__department__slug=department,
             code=code,
@@ -278,7 +286,6 @@ class SettlementItem(Cited):
     )
 
     objects = SettlementItemQuerySet.as_manager()
-    history = HistoricalRecords()
 
     class Meta:
         verbose_name = verbose_name_plural = "決算項目"
@@ -358,6 +365,7 @@ class PriorityEffortQuerySet(models.QuerySet):
 
     def get_by_natural_key(self, fiscal_year, department, number, name):
         return self.get(
+            live_q("policy__settlement"),
             policy__settlement__fiscal_year=fiscal_year,
             policy__settlement__department__slug=department,
             policy__number=number,
@@ -383,7 +391,6 @@ class PriorityEffort(models.Model):
     position = models.PositiveIntegerField("並び順", default=0)
 
     objects = PriorityEffortQuerySet.as_manager()
-    history = HistoricalRecords()
 
     class Meta:
         verbose_name = verbose_name_plural = "主な取組"
@@ -414,6 +421,7 @@ class PartOfItemQuerySet(models.QuerySet):
 class SettlementFigureQuerySet(PartOfItemQuerySet):
     def get_by_natural_key(self, fiscal_year, department, code, group, label, measure, period):
         return self.get(
+            live_q("item__settlement"),
             item__settlement__fiscal_year=fiscal_year,
             item__settlement__department__slug=department,
             item__code=code,
@@ -430,7 +438,6 @@ class SettlementFigure(Figure):
     )
 
     objects = SettlementFigureQuerySet.as_manager()
-    history = HistoricalRecords()
 
     class Meta(Figure.Meta):
         verbose_name = verbose_name_plural = "決算の実績値"
@@ -471,6 +478,7 @@ class FundingKind(models.TextChoices):
 class FundingSourceQuerySet(PartOfItemQuerySet):
     def get_by_natural_key(self, fiscal_year, department, code, kind):
         return self.get(
+            live_q("item__settlement"),
             item__settlement__fiscal_year=fiscal_year,
             item__settlement__department__slug=department,
             item__code=code,
@@ -486,7 +494,6 @@ class FundingSource(Cited):
     amount_yen = models.BigIntegerField("金額（円）")
 
     objects = FundingSourceQuerySet.as_manager()
-    history = HistoricalRecords()
 
     class Meta:
         verbose_name = verbose_name_plural = "財源"
@@ -530,6 +537,8 @@ class ProgramQuerySet(SluggedQuerySet):
 class Program(Slugged):
     """The same activity across years."""
 
+    part_paths = ("aliases", "lineage")
+
     name = models.CharField("名称", max_length=200)
     description = models.TextField("説明", blank=True, help_text="公開されます。")
     department = models.ForeignKey(
@@ -542,7 +551,6 @@ class Program(Slugged):
     )
 
     objects = ProgramQuerySet.as_manager()
-    history = HistoricalRecords()
 
     class Meta:
         verbose_name = verbose_name_plural = "事業"
@@ -572,7 +580,6 @@ class ProgramAlias(models.Model):
     name = models.CharField("別の呼び名", max_length=200)
 
     objects = ProgramAliasQuerySet.as_manager()
-    history = HistoricalRecords()
 
     class Meta:
         verbose_name = verbose_name_plural = "別の呼び名"
@@ -629,7 +636,6 @@ class ProgramLineage(models.Model):
     note = models.TextField("注記", blank=True, help_text="公開されます。")
 
     objects = ProgramLineageQuerySet.as_manager()
-    history = HistoricalRecords()
 
     class Meta:
         verbose_name = verbose_name_plural = "事業の経過"
@@ -673,6 +679,7 @@ class InitiativeCostQuerySet(models.QuerySet):
 
     def get_by_natural_key(self, initiative, fiscal_year, department, code):
         return self.get(
+            live_q("item__settlement"),
             initiative__slug=initiative,
             item__settlement__fiscal_year=fiscal_year,
             item__settlement__department__slug=department,
@@ -701,7 +708,6 @@ class InitiativeCost(models.Model):
     note = models.TextField("注記", blank=True, help_text="公開されます。")
 
     objects = InitiativeCostQuerySet.as_manager()
-    history = HistoricalRecords()
 
     class Meta:
         verbose_name = verbose_name_plural = "取組と決算項目"

@@ -5,14 +5,13 @@ from portal.fiscal_year import parse_calendar_year, parse_fiscal_year
 from portal.record_admin import (
     CITED_FIELDSET,
     PUBLICATION_FIELDSET,
-    FigureAdmin,
     PartAdmin,
     RecordAdmin,
-    SpreadsheetAdmin,
     fiscal_year_label,
     list_url,
 )
 from portal.record_inlines import COMPACT, FORM_FIELDS, FigureInline, RecordInline
+from portal.spreadsheet_admin import FigureAdmin, SpreadsheetAdmin
 
 from .forms import PictureFormField
 from .models import (

@@ -7,7 +7,6 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
-from simple_history.models import HistoricalRecords
 
 from portal.fiscal_year import format_calendar_year, format_fiscal_year
 from portal.models import (
@@ -21,19 +20,20 @@ from portal.models import (
     SluggedPublicationQuerySet,
     SluggedQuerySet,
 )
-from portal.publishing import PublicationQuerySet, published_q
+from portal.publishing import PublicationQuerySet, Revisable, published_q
 
 from .images import WIDTHS, name_width, read_picture, write_original, write_widths
 
 
 class Plan(Slugged, Publication, Cited):
+    part_paths = ("pillars",)
+
     name = models.CharField("名称", max_length=100)
     description = models.TextField("説明", blank=True)
     starts_in = FiscalYearField("開始年度", null=True, blank=True)
     ends_in = FiscalYearField("終了年度", null=True, blank=True)
 
     objects = SluggedPublicationQuerySet.as_manager()
-    history = HistoricalRecords()
 
     class Meta(Publication.Meta):
         verbose_name = verbose_name_plural = "総合計画"
@@ -67,7 +67,6 @@ class Pillar(Slugged):
     position = models.PositiveIntegerField("並び順", default=0)
 
     objects = PillarQuerySet.as_manager()
-    history = HistoricalRecords()
 
     class Meta:
         verbose_name = verbose_name_plural = "柱"
@@ -88,8 +87,10 @@ class Pillar(Slugged):
         return reverse("pillar_detail", args=[self.slug])
 
 
-class ResultsReport(Slugged, Publication, Cited):
+class ResultsReport(Slugged, Revisable, Cited):
     """The governor's yearly presentation of results. A term year is no fiscal year."""
+
+    part_paths = ()
 
     title = models.CharField("題名", max_length=200)
     presented_on = models.DateField("発表日")
@@ -99,9 +100,8 @@ class ResultsReport(Slugged, Publication, Cited):
     summary = models.TextField("概要", blank=True)
 
     objects = SluggedPublicationQuerySet.as_manager()
-    history = HistoricalRecords()
 
-    class Meta(Publication.Meta):
+    class Meta(Revisable.Meta):
         verbose_name = verbose_name_plural = "実績報告"
         ordering = ["-presented_on", "slug"]
 
@@ -127,7 +127,10 @@ class InitiativeQuerySet(SluggedQuerySet, PublicationQuerySet):
         return self.filter(pillar=pillar)
 
 
-class Initiative(Slugged, Publication, Cited):
+class Initiative(Slugged, Revisable, Cited):
+    part_paths = ("distinctions", "figures", "images", "links")
+    department_path = "departments"
+
     title = models.CharField("題名", max_length=200)
     summary = models.TextField("概要")
     body = models.TextField("本文", blank=True, help_text="Markdownで書けます。")
@@ -162,9 +165,8 @@ class Initiative(Slugged, Publication, Cited):
     position = models.PositiveIntegerField("並び順", default=0)
 
     objects = InitiativeQuerySet.as_manager()
-    history = HistoricalRecords(m2m_fields=[departments, places])
 
-    class Meta(Publication.Meta):
+    class Meta(Revisable.Meta):
         verbose_name = verbose_name_plural = "取組"
         ordering = ["-report__presented_on", "pillar__position", "position", "slug"]
 
@@ -195,7 +197,6 @@ class InitiativeFigure(Figure):
     )
 
     objects = InitiativeFigureQuerySet.as_manager()
-    history = HistoricalRecords()
 
     class Meta(Figure.Meta):
         verbose_name = verbose_name_plural = "取組の実績値"
@@ -241,7 +242,6 @@ class Distinction(models.Model):
     position = models.PositiveIntegerField("並び順", default=0)
 
     objects = DistinctionQuerySet.as_manager()
-    history = HistoricalRecords()
 
     class Meta:
         verbose_name = verbose_name_plural = "特色"
@@ -279,7 +279,6 @@ class InitiativeImage(models.Model):
     position = models.PositiveIntegerField("並び順", default=0)
 
     objects = PartOfInitiativeQuerySet.as_manager()
-    history = HistoricalRecords()
 
     class Meta:
         verbose_name = verbose_name_plural = "画像"
@@ -323,7 +322,6 @@ class InitiativeLink(models.Model):
     position = models.PositiveIntegerField("並び順", default=0)
 
     objects = PartOfInitiativeQuerySet.as_manager()
-    history = HistoricalRecords()
 
     class Meta:
         verbose_name = verbose_name_plural = "関連リンク"
@@ -344,7 +342,10 @@ class PeriodKind(models.TextChoices):
     CALENDAR_YEAR = "calendar_year", "暦年"
 
 
-class Indicator(Slugged, Publication, Cited):
+class Indicator(Slugged, Revisable, Cited):
+    part_paths = ("values",)
+    department_path = "department"
+
     name = models.CharField("名称", max_length=100)
     description = models.TextField("説明", blank=True)
     unit = models.CharField("単位", max_length=20)
@@ -366,13 +367,12 @@ class Indicator(Slugged, Publication, Cited):
     position = models.PositiveIntegerField("並び順", default=0)
 
     objects = SluggedPublicationQuerySet.as_manager()
-    history = HistoricalRecords(m2m_fields=[initiatives])
 
-    class Meta(Publication.Meta):
+    class Meta(Revisable.Meta):
         verbose_name = verbose_name_plural = "指標"
         ordering = ["position", "slug"]
         constraints = [
-            *Publication.Meta.constraints,
+            *Revisable.Meta.constraints,
             models.CheckConstraint(
                 name="indicator_direction_is_known",
                 condition=Q(direction__in=Direction.values),
@@ -421,7 +421,6 @@ class IndicatorValue(Publication, Cited):
     note = models.TextField("注記", blank=True, help_text="公開されます。")
 
     objects = IndicatorValueQuerySet.as_manager()
-    history = HistoricalRecords()
 
     class Meta(Publication.Meta):
         verbose_name = verbose_name_plural = "指標の値"

@@ -1,5 +1,6 @@
+from axes import utils as axes
+from axes.models import AccessAttempt
 from django import forms
-from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
@@ -8,14 +9,20 @@ from django.contrib.auth.models import Group, User
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.contenttypes.prefetch import GenericPrefetch
 from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef, Subquery, Sum
 from django.http import JsonResponse
 from django.urls import path, reverse
+from django.utils import timezone
+from django_otp.plugins.otp_static.admin import StaticDevice
+from django_otp.plugins.otp_totp.admin import TOTPDevice
 
+from . import audit_admin  # noqa: F401  registers the audit log
+from .audit import AuditAction, write_audit
+from .audit_signals import permission_label
 from .models import ChangeNote, Department, GlossaryTerm, Place, SourceDocument
 from .record_admin import (
     PUBLICATION_FIELDSET,
     RecordAdmin,
-    SpreadsheetAdmin,
     fiscal_year_label,
     record_value,
 )
@@ -25,6 +32,8 @@ from .resources import (
     PlaceResource,
     SourceDocumentResource,
 )
+from .second_factor import remove_second_factor
+from .spreadsheet_admin import SpreadsheetAdmin
 
 admin.site.site_header = admin.site.site_title = f"{settings.SITE_NAME} 管理"
 admin.site.index_title = "管理する記録"
@@ -207,34 +216,78 @@ def record_label(record) -> str:
 class JapanesePermissions:
     """Names permissions in Japanese, and offers those that mean something here."""
 
-    verbs = {"add": "追加", "change": "変更", "delete": "削除", "view": "閲覧"}
-
     def formfield_for_manytomany(self, db_field, request=None, **kwargs):
         field = super().formfield_for_manytomany(db_field, request=request, **kwargs)
         if db_field.name in ("permissions", "user_permissions"):
             kinds = ContentType.objects.get_for_models(*self.admin_site._registry)
             field.queryset = field.queryset.filter(content_type__in=kinds.values())
-            field.label_from_instance = self.permission_label
+            field.label_from_instance = permission_label
         return field
 
-    def permission_label(self, permission):
-        kind, verb = permission.content_type, permission.codename.partition("_")[0]
-        app = apps.get_app_config(kind.app_label).verbose_name
-        return f"{app}｜{kind.name}｜{self.verbs.get(verb, permission.name)}"
 
-
-admin.site.unregister([User, Group])
+admin.site.unregister([User, Group, StaticDevice, TOTPDevice])
 
 
 @admin.register(User)
 class StaffAdmin(JapanesePermissions, UserAdmin):
-    list_display = ["username", "last_name", "first_name", "email", "kind"]
+    list_display = ["username", "last_name", "first_name", "email", "kind", "second_factor", "lock"]
+    actions = ["unlock", "reset_second_factor"]
+
+    def get_queryset(self, request):
+        devices = TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)
+        since = timezone.now() - settings.AXES_COOLOFF_TIME
+        failures = (
+            AccessAttempt.objects.filter(username=OuterRef("username"), attempt_time__gte=since)
+            .order_by()
+            .values("username")
+            .values(failures=Sum("failures_since_start"))
+        )
+        users = super().get_queryset(request)
+        return users.annotate(has_device=Exists(devices), failures=Subquery(failures))
+
+    def get_readonly_fields(self, request, obj=None):
+        """Let nobody give more than they have: what gives rights is a superuser's to change."""
+        fields = super().get_readonly_fields(request, obj)
+        given = ["is_staff", "is_superuser", "groups", "user_permissions"]
+        return fields if request.user.is_superuser else [*fields, *given]
+
+    def has_change_permission(self, request, obj=None):
+        may_touch = not obj or not obj.is_superuser or request.user.is_superuser
+        return super().has_change_permission(request, obj) and may_touch
+
+    def has_delete_permission(self, request, obj=None):
+        may_touch = not obj or (self.has_change_permission(request, obj) and obj != request.user)
+        return super().has_delete_permission(request, obj) and may_touch
+
+    def has_superuser_permission(self, request):
+        return request.user.is_superuser
 
     @admin.display(description="権限", ordering="is_superuser")
     def kind(self, user):
         if not user.is_active or not user.is_staff:
             return "管理画面に入れない"
         return "すべて" if user.is_superuser else "グループなどで決めた範囲"
+
+    @admin.display(description="二段階認証", ordering="has_device")
+    def second_factor(self, user):
+        return "登録済み" if user.has_device else "なし"
+
+    @admin.display(description="ログイン", ordering="failures")
+    def lock(self, user):
+        return "停止中" if (user.failures or 0) >= settings.AXES_FAILURE_LIMIT else "できる"
+
+    @admin.action(description="ログインの停止を解除", permissions=["superuser"])
+    def unlock(self, request, users):
+        for user in users:
+            axes.reset(username=user.username)
+            write_audit(request, AuditAction.UNLOCKED, record=user)
+        self.message_user(request, f"{len(users)}人のログインの停止を解除しました。")
+
+    @admin.action(description="二段階認証を解除", permissions=["superuser"])
+    def reset_second_factor(self, request, users):
+        for user in users:
+            remove_second_factor(request, user, detail="管理者による解除")
+        self.message_user(request, f"{len(users)}人の二段階認証を解除しました。")
 
 
 @admin.register(Group)

@@ -11,12 +11,22 @@ from django.db.models import F, Q
 from django.db.models.expressions import RawSQL
 from django.urls import reverse
 from django.utils import timezone
-from simple_history.models import HistoricalRecords
 
 from .amounts import UNIT_YEN, AmountError, amount_yen_of
+from .audit import AuditEntry  # noqa: F401  registers the model
 from .fiscal_year import FIRST_FISCAL_YEAR, LAST_YEAR
-from .publishing import Publication, PublicationQuerySet, Status  # noqa: F401
+from .publishing import Publication, PublicationQuerySet, Revisable, Status  # noqa: F401
 from .search_text import Term, list_phrases, to_fts5, to_tsquery
+from .staff_models import (  # noqa: F401
+    ImportLog,
+    ImportState,
+    Membership,
+    Reorganisation,
+    ReorganisationKind,
+    Role,
+    Transition,
+    Version,
+)
 
 validate_slug = RegexValidator(
     r"^[a-z0-9]+(-[a-z0-9]+)*\Z",
@@ -98,6 +108,8 @@ class DepartmentQuerySet(SluggedQuerySet):
 
 
 class Department(Slugged):
+    part_paths = ()
+
     name = models.CharField("名称", max_length=100)
     name_en = models.CharField("英語名", max_length=200, blank=True)
     parent = models.ForeignKey(
@@ -125,7 +137,6 @@ class Department(Slugged):
     position = models.PositiveIntegerField("並び順", default=0)
 
     objects = DepartmentQuerySet.as_manager()
-    history = HistoricalRecords(m2m_fields=[successors])
 
     class Meta:
         verbose_name = verbose_name_plural = "部局"
@@ -159,7 +170,10 @@ class Department(Slugged):
             above = above.parent
 
 
-class SourceDocument(Slugged, Publication):
+class SourceDocument(Slugged, Revisable):
+    part_paths = ()
+    kept_by = Role.EDITOR  # of any department: who cites a paper enters it
+
     title = models.CharField("題名", max_length=200)
     issued_by = models.CharField("発行者", max_length=100)
     issued_on = models.DateField("発行日", null=True, blank=True)
@@ -168,9 +182,8 @@ class SourceDocument(Slugged, Publication):
     note = models.TextField("注記", blank=True, help_text="公開されます。")
 
     objects = SluggedPublicationQuerySet.as_manager()
-    history = HistoricalRecords()
 
-    class Meta(Publication.Meta):
+    class Meta(Revisable.Meta):
         verbose_name = verbose_name_plural = "出典資料"
         ordering = [F("issued_on").desc(nulls_last=True), "slug"]
 
@@ -219,13 +232,14 @@ def validate_place_code(code: str):
 
 
 class Place(models.Model):
+    part_paths = ()
+
     code = models.CharField(
         "全国地方公共団体コード", max_length=6, unique=True, validators=[validate_place_code]
     )
     name = models.CharField("名称", max_length=50)
 
     objects = PlaceQuerySet.as_manager()
-    history = HistoricalRecords()
 
     class Meta:
         verbose_name = verbose_name_plural = "地方公共団体"
@@ -248,13 +262,14 @@ class GlossaryTermQuerySet(models.QuerySet):
 
 
 class GlossaryTerm(models.Model):
+    part_paths = ()
+
     term = models.CharField("用語", max_length=100, unique=True)
     reading = models.CharField("読み", max_length=100, help_text="ひらがなで書いてください。")
     explanation = models.TextField("説明")
     easy_explanation = models.TextField("やさしい日本語の説明", blank=True)
 
     objects = GlossaryTermQuerySet.as_manager()
-    history = HistoricalRecords()
 
     class Meta:
         verbose_name = verbose_name_plural = "用語"
@@ -305,6 +320,8 @@ class ChangeNoteQuerySet(models.QuerySet):
 
 
 class ChangeNote(models.Model):
+    part_paths = ()
+
     content_type = models.ForeignKey(ContentType, models.CASCADE, verbose_name="記録の種類")
     object_id = models.PositiveBigIntegerField("記録の番号")
     record = GenericForeignKey()
@@ -316,7 +333,6 @@ class ChangeNote(models.Model):
     new = models.TextField("後", blank=True)
 
     objects = ChangeNoteQuerySet.as_manager()
-    history = HistoricalRecords()
 
     class Meta:
         verbose_name = verbose_name_plural = "更新・正誤"

@@ -7,10 +7,14 @@ from django.utils import timezone
 
 
 class Status(models.TextChoices):
+    """How far a record is; `workflow.RULES` says what leads from one to another."""
+
     DRAFT = "draft", "下書き"
     IN_REVIEW = "in_review", "承認待ち"
+    APPROVED = "approved", "承認済み"  # a revision that waits for its day
     PUBLISHED = "published", "公開"
     WITHDRAWN = "withdrawn", "取下げ"
+    BINNED = "binned", "ごみ箱"
 
 
 def published_q(*paths: str) -> Q:
@@ -29,6 +33,12 @@ def published_q(*paths: str) -> Q:
             & (Q(**{f"{at}publish_until": None}) | Q(**{f"{at}publish_until__gt": now}))
         )
     return condition
+
+
+def live_q(path: str = "") -> Q:
+    """Return the condition that the publication named by a path is no revision and not binned."""
+    at = f"{path}__" if path else ""
+    return Q(**{f"{at}revises": None}) & ~Q(**{f"{at}status": Status.BINNED})
 
 
 class PublicationQuerySet(models.QuerySet):
@@ -61,6 +71,7 @@ class Publication(models.Model):
     internal_note = models.TextField(
         "庁内メモ", blank=True, help_text="職員だけが見るメモです。公開されません。"
     )
+    withdrawal_reason = models.TextField("取下げの理由", blank=True, editable=False)
     updated_at = models.DateTimeField("更新日時", default=timezone.now, editable=False)
 
     class Meta:
@@ -94,3 +105,44 @@ class Publication(models.Model):
             and (self.publish_from is None or self.publish_from <= now)
             and (self.publish_until is None or self.publish_until > now)
         )
+
+
+class Revisable(Publication):
+    """A publication that is changed, once public, by a 改訂案: a copy that `revises` it.
+
+    The copy is edited in the ordinary forms and never public. Its content replaces that of what it
+    revises when it is approved. `revised_parts` tells, by model, which row of the copy (key) stands
+    for which row of the original; `announcements` what will be said of changed figures.
+    """
+
+    revises = models.OneToOneField(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="revision",
+        verbose_name="改訂する記録",
+    )
+    revised_parts = models.JSONField(default=dict, editable=False)
+    announcements = models.JSONField(default=dict, editable=False)
+
+    class Meta:
+        abstract = True
+        constraints = [
+            *Publication.Meta.constraints,
+            models.CheckConstraint(
+                name="%(class)s_revision_is_never_public",
+                condition=Q(revises=None) | ~Q(status="published"),
+                violation_error_message="改訂案そのものは公開できません。",
+            ),
+            models.CheckConstraint(
+                name="%(class)s_only_revisions_wait_approved",
+                condition=~Q(status="approved") | Q(revises__isnull=False),
+                violation_error_message="「承認済み」は改訂案だけの状態です。",
+            ),
+        ]
+
+    @property
+    def is_revision(self) -> bool:
+        return self.revises_id is not None

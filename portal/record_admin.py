@@ -1,43 +1,44 @@
-"""What the admin pages of all records share: forms, history, public address, import and export."""
+"""What the admin pages of all records share: who may do what, forms, versions, public address."""
 
-from django.contrib import admin, messages
-from django.db import models
-from django.http import Http404
-from django.shortcuts import redirect
+import hashlib
+import json
+
+from django.apps import apps
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db import models, transaction
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
-from import_export.admin import ImportExportMixin
-from simple_history.admin import SimpleHistoryAdmin
-from simple_history.template_utils import HistoricalRecordContextHelper, ObjDiffDisplay
 
+from . import versions
 from .amounts import format_thousand_yen, format_yen
+from .audit import AuditAction, write_audit
 from .fiscal_year import FiscalYearError, format_fiscal_year
-from .models import FiscalYearField
-from .record_inlines import FORM_FIELDS, limit_choices
+from .history_admin import HistoryPages
+from .models import Department, FiscalYearField, Role
+from .publishing import Publication, Revisable, Status
+from .record_inlines import FORM_FIELDS
 from .record_resources import move_updated_at
-from .spreadsheet_formats import (
-    AnySpreadsheet,
-    CsvCp932,
-    CsvForExcel,
-    CsvUtf8,
-    SpreadsheetConfirmForm,
-    SpreadsheetExportForm,
-    SpreadsheetImportForm,
-    UploadStorage,
-    Xlsx,
-    file_name,
-)
-from .spreadsheets import SpreadsheetError
+from .rights import rights_of
+from .workflow_admin import WorkflowPages
 
 PUBLICATION_FIELDSET = (
     "公開",
     {"fields": [("status", "publish_from", "publish_until"), "internal_note", "updated_at"]},
 )
 CITED_FIELDSET = ("出典", {"fields": [("source", "locator")]})
+STATE_FIELDS = ["status", "publish_from", "publish_until"]
 
 
 class FiscalYearFilter(admin.AllValuesFieldListFilter):
+    """Offers the years of the records that the user may see."""
+
+    def __init__(self, field, request, params, model, model_admin, field_path):
+        super().__init__(field, request, params, model, model_admin, field_path)
+        years = model_admin.get_queryset(request).order_by(field_path)
+        self.lookup_choices = years.distinct().values_list(field_path, flat=True)
+
     def choices(self, changelist):
         for choice in super().choices(changelist):
             yield choice | {"display": fiscal_year_label(choice["display"])}
@@ -48,28 +49,19 @@ admin.FieldListFilter.register(
 )
 
 
-class HistoryContext(HistoricalRecordContextHelper):
-    """Changes as a person reads them: labels of choices, no Python words."""
+class StaleForm(Exception):
+    """A form was sent that no longer fits the record; `content` is what it would have made of it."""
 
-    def prepare_delta_change_value(self, change, value):
-        field = self.model._meta.get_field(change.field)
-        value = super().prepare_delta_change_value(change, value)
-        if value in (None, "", []):
-            return "（なし）"
-        if field.many_to_many:
-            return "、".join(map(str, value))
-        if isinstance(field, models.BigIntegerField):
-            return f"{value:,}"
-        return dict(field.flatchoices).get(value, value)
-
-    def get_obj_diff_display(self):
-        display = ObjDiffDisplay(max_length=self.max_displayed_delta_change_chars)
-        display.shortened_str = lambda prefix, skipped, suffix: f"{prefix}…（{skipped}字）…{suffix}"
-        return display
+    def __init__(self, record, content, reason):
+        super().__init__(reason)
+        self.record, self.content, self.reason = record, content, reason
 
 
-class RecordAdmin(SimpleHistoryAdmin):
-    """Admin of a model with history. `updates` is the path to the publication that it is part of."""
+class RecordAdmin(HistoryPages, WorkflowPages, admin.ModelAdmin):
+    """Admin of a record or of its parts, for the departments that it belongs to.
+
+    `updates` is the path to the publication whose `updated_at` a change moves on.
+    """
 
     formfield_overrides = FORM_FIELDS
     change_form_template = "admin/record_change_form.html"
@@ -83,16 +75,178 @@ class RecordAdmin(SimpleHistoryAdmin):
 
     def __init__(self, model, admin_site):
         super().__init__(model, admin_site)
+        self.is_root = hasattr(model, "part_paths")
+        self.root_model = versions.root_model(model)
+        self.root_path = versions.root_path(model)
+        self.owner_name = self.root_path.split("__")[0]
+        path = getattr(self.root_model, "department_path", None)
+        self.scope = path and "__".join(filter(None, [self.root_path, path]))
         for field in model._meta.many_to_many:
             name_links(field)
 
+    # Who may do what
+
     def get_queryset(self, request):
         queryset, joined = super().get_queryset(request), self.list_select_related
+        rights = rights_of(request.user)
+        if not rights.is_staff:
+            return queryset.none()
+        if self.scope:
+            queryset = rights.limit(queryset, self.scope)
+        at = f"{self.root_path}__" if self.root_path else ""
+        if issubclass(self.root_model, Publication):
+            queryset = queryset.exclude(**{f"{at}status": Status.BINNED})
+        if issubclass(self.root_model, Revisable) and self._lists_all(request):
+            queryset = queryset.filter(**{f"{at}revises": None})
         return queryset.select_related(*joined) if joined else queryset
 
+    def _lists_all(self, request) -> bool:
+        """Tell whether a page lists records of all kinds, not those of one chosen record."""
+        match = request.resolver_match
+        is_list = match and (match.url_name or "").endswith(("_changelist", "_export"))
+        return bool(is_list) and f"{self.owner_name}__id__exact" not in request.GET
+
+    def may_write(self, request) -> bool:
+        """Tell whether the user may write records of this kind at all."""
+        rights = rights_of(request.user)
+        if self.scope or getattr(self.root_model, "kept_by", None) == Role.EDITOR:
+            return rights.edits
+        return rights.is_over_all
+
+    def is_own(self, request, obj, role=None) -> bool:
+        """Tell whether a saved record is the user's: for any role, or for one."""
+        rights = rights_of(request.user)
+        if rights.is_over_all or not self.scope:
+            return rights.is_staff
+        known = request.__dict__.setdefault("_departments", {})
+        if (self.model, obj.pk) not in known:
+            found = self.model._base_manager.filter(pk=obj.pk).values_list(self.scope, flat=True)
+            known[self.model, obj.pk] = set(found) - {None}
+        departments = known[self.model, obj.pk]
+        if role:
+            return rights.acts_as(role, departments)
+        return not rights.departments.isdisjoint(departments)
+
+    def is_editable(self, obj) -> bool:
+        """Tell whether a record is in a state in which its content may change."""
+        root = versions.root_of(obj)
+        if isinstance(root, Revisable):
+            return root.status == Status.DRAFT
+        if isinstance(root, Publication):
+            return root.status not in (Status.IN_REVIEW, Status.BINNED)
+        return True
+
+    def has_module_permission(self, request):
+        return rights_of(request.user).is_staff
+
+    def has_view_permission(self, request, obj=None):
+        return rights_of(request.user).is_staff and (obj is None or self.is_own(request, obj))
+
+    def has_add_permission(self, request):
+        return self.may_write(request)
+
+    def has_change_permission(self, request, obj=None):
+        if obj is None or obj.pk is None:
+            return self.may_write(request)
+        return (
+            self.may_write(request)
+            and self.is_own(request, obj, Role.EDITOR)
+            and (getattr(request, "keeps_aside", False) or self.is_editable(obj))
+        )
+
+    def has_delete_permission(self, request, obj=None):
+        """Publications go to the bin by a step of theirs, not by the admin's deletion."""
+        if self.is_root and issubclass(self.model, Publication):
+            return False
+        return self.has_change_permission(request, obj)
+
+    def limit_choices(self, request, queryset, name, chosen=None):
+        """Keep the records that a relation of this model may name; `chosen` may stay."""
+        field = self.model._meta.get_field(name)
+        related, rights = field.related_model, rights_of(request.user)
+        related_admin = self.admin_site._registry.get(related)
+        if not isinstance(related_admin, RecordAdmin):
+            return queryset
+        allowed = related_admin.get_queryset(request).select_related(None)
+        path = versions.root_path(related)
+        at = f"{path}__" if path else ""
+        if name == self.owner_name and issubclass(self.root_model, Revisable):
+            allowed = allowed.filter(**{f"{at}status": Status.DRAFT})
+        elif issubclass(versions.root_model(related), Revisable) and related is not self.model:
+            inner = versions.root_model(related) is self.root_model
+            allowed = allowed if inner else allowed.filter(**{f"{at}revises": None})
+        if related is Department and name == getattr(self.model, "department_path", None):
+            allowed = allowed if rights.is_over_all else allowed.filter(pk__in=rights.editing)
+        condition = models.Q(pk__in=allowed.order_by().values("pk"))
+        if chosen is not None:
+            condition |= models.Q(pk__in=chosen)
+        return queryset.filter(condition)
+
+    def _limit_field(self, db_field, request, kwargs):
+        number = request.resolver_match.kwargs.get("object_id", "")
+        chosen = None
+        if number.isdecimal():
+            chosen = (
+                self.model._base_manager.filter(pk=number, **{f"{db_field.name}__isnull": False})
+                .order_by()
+                .values(db_field.name)
+            )
+        queryset = kwargs.get("queryset")
+        if queryset is None:
+            queryset = db_field.related_model._default_manager.all()
+        kwargs["queryset"] = self.limit_choices(request, queryset, db_field.name, chosen)
+        return kwargs
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        kwargs = self._limit_field(db_field, request, kwargs)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def formfield_for_manytomany(self, db_field, request, **kwargs):
+        kwargs = self._limit_field(db_field, request, kwargs)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def get_search_results(self, request, queryset, search_term):
+        """Offer for a relation what the form that asks would accept."""
+        match = request.resolver_match
+        if match and match.url_name == "autocomplete":
+            asking = apps.get_model(request.GET["app_label"], request.GET["model_name"])
+            asking_admin = self.admin_site._registry.get(asking)
+            if isinstance(asking_admin, RecordAdmin):
+                name = request.GET["field_name"]
+                queryset = asking_admin.limit_choices(request, queryset, name)
+        return super().get_search_results(request, queryset, search_term)
+
+    # Forms
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        form = super().get_form(request, obj, change, **kwargs)
+        path, rights = getattr(self.model, "department_path", None), rights_of(request.user)
+        if rights.is_over_all or path not in form.base_fields:
+            return form
+
+        def clean(self):
+            data = form.clean(self) or self.cleaned_data
+            chosen = data.get(path)
+            chosen = [chosen] if isinstance(chosen, Department) else chosen or []
+            if rights.editing.isdisjoint(department.pk for department in chosen):
+                self.add_error(path, "自分の部局を選んでください。")
+            return data
+
+        return type(form.__name__, (form,), {"clean": clean})
+
     def get_readonly_fields(self, request, obj=None):
-        fields = super().get_readonly_fields(request, obj)
-        return [*fields, "updated_at"] if hasattr(self.model, "updated_at") else fields
+        fields = [*super().get_readonly_fields(request, obj)]
+        if hasattr(self.model, "updated_at"):
+            fields.append("updated_at")
+        if self.is_root and issubclass(self.model, Publication):
+            fields += STATE_FIELDS
+        if obj and obj.pk and self.owner_name:
+            fields.append(self.owner_name)
+        if obj and getattr(obj, "is_revision", False):
+            identity = ["slug", "fiscal_year", "department"]
+            own = {"slug"} if self.model._meta.label_lower != "budgets.settlement" else {*identity}
+            fields += [name for name in identity if name in own and hasattr(obj, name)]
+        return fields
 
     def get_view_on_site_url(self, obj=None):
         """Link to the public page only while the public can see it."""
@@ -103,141 +257,118 @@ class RecordAdmin(SimpleHistoryAdmin):
 
     def get_links(self, request, obj):
         """Return (label, address) of the further links on a record's page."""
-        if not hasattr(obj, "get_absolute_url"):
+        if not hasattr(obj, "get_absolute_url") or not rights_of(request.user).is_over_all:
             return []
         return [("更新・正誤を書く", add_url("portal_changenote", record=record_value(obj)))]
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
         obj = self.get_object(request, object_id)
-        links = self.get_links(request, obj) if obj else []
-        return super().change_view(
-            request, object_id, form_url, {"record_links": links} | (extra_context or {})
-        )
+        context = extra_context or {}
+        if obj:
+            context |= {"record_links": self.get_links(request, obj)} | self.state_context(
+                request, obj
+            )
+        return super().change_view(request, object_id, form_url, context)
+
+    def state_of(self, obj) -> str:
+        """Return a mark of all that the form of a saved record shows; another one once it changes."""
+        rows = [versions.take_rows(self.model, self.model._base_manager.filter(pk=obj.pk))]
+        for inline in self.inlines:
+            names = [
+                field.name
+                for field in inline.model._meta.concrete_fields
+                if field.related_model is self.model
+            ]
+            if names and inline.model is not self.model:
+                held = {(inline.fk_name or names[0]): obj.pk}
+                parts = inline.model._base_manager.filter(**held).order_by("pk")
+                rows.append(versions.take_rows(inline.model, parts))
+        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+    def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
+        if change and obj:
+            context["form_state"] = self.state_of(obj)
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    # Saving
+
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except StaleForm as stale:
+            return self.show_conflict(request, stale)
+
+    def _changeform_view(self, request, object_id, form_url, extra_context):
+        if request.method == "POST" and object_id:
+            obj = self.get_object(request, object_id)
+            root = obj and versions.root_of(obj)
+            if root:
+                versions.begin_change(root)
+                obj = self.get_object(request, object_id)
+                sent = request.POST.get("form_state")
+                if sent and sent != self.state_of(obj):
+                    request.stale_reason = "saved"
+                elif sent and not self.is_editable(obj):
+                    request.stale_reason, request.keeps_aside = "state", True
+        return super()._changeform_view(request, object_id, form_url, extra_context)
 
     def save_related(self, request, form, formsets, change):
         super().save_related(request, form, formsets, change)
-        if self.updates:
-            move_updated_at(self.model, [form.instance.pk], self.updates)
-
-    def delete_model(self, request, obj):
+        obj = form.instance
+        root = versions.root_of(obj)
+        if reason := getattr(request, "stale_reason", None):
+            raise StaleForm(obj, versions.take(root), reason)
         if self.updates:
             move_updated_at(self.model, [obj.pk], self.updates)
-        super().delete_model(request, obj)
+        action = "変更" if change else "作成"
+        if not self.is_root:
+            action = f"{self.opts.verbose_name}「{obj}」の{action}"
+        versions.save_version(root, action[:100], request.user)
 
-    def delete_queryset(self, request, queryset):
+    def save_model(self, request, obj, form, change):
+        if not change and not self.is_root:
+            versions.begin_change(versions.root_of(obj))
+        super().save_model(request, obj, form, change)
+
+    @transaction.atomic
+    def delete_model(self, request, obj):
+        root, name = versions.root_of(obj), str(obj)
+        versions.begin_change(root)
         if self.updates:
-            move_updated_at(self.model, queryset.values("pk"), self.updates)
-        super().delete_queryset(request, queryset)
+            move_updated_at(self.model, [obj.pk], self.updates)
+        if self.is_root:
+            versions.save_version(obj, "削除", request.user, is_deletion=True)
+            write_audit(
+                request, AuditAction.DELETED, record=f"{self.opts.verbose_name}：{name}"[:300]
+            )
+        super().delete_model(request, obj)
+        if not self.is_root:
+            action = f"{self.opts.verbose_name}「{name}」の削除"
+            versions.save_version(root, action[:100], request.user)
 
-    def history_view(self, request, object_id, extra_context=None):
-        require_numbers(object_id)
-        return super().history_view(request, object_id, extra_context)
+    @transaction.atomic
+    def delete_queryset(self, request, queryset):
+        for obj in queryset:
+            self.delete_model(request, obj)
 
-    def history_form_view(self, request, object_id, version_id, extra_context=None):
-        require_numbers(object_id, version_id)
-        return super().history_form_view(request, object_id, version_id, extra_context)
+    def get_deleted_objects(self, objs, request):
+        """Refuse what is not the user's, however it was asked for."""
+        if not all(self.has_delete_permission(request, obj) for obj in objs):
+            raise PermissionDenied
+        return super().get_deleted_objects(objs, request)
 
-    def get_historical_record_context_helper(self, request, historical_record):
-        return HistoryContext(self.model, historical_record)
+    def get_actions(self, request):
+        actions = super().get_actions(request)
+        if self.is_root and issubclass(self.model, Publication):
+            actions.pop("delete_selected", None)
+        return actions
 
 
 class PartAdmin(RecordAdmin):
-    """Of what is edited within its record; its own page, linked from there, holds its history."""
+    """Of what is edited within its record; its own page is linked from there."""
 
     def has_module_permission(self, request):
         return False
-
-
-class SpreadsheetAdmin(ImportExportMixin, RecordAdmin):
-    """Adds import and export by the one resource in `resource_classes`."""
-
-    import_formats = [AnySpreadsheet]
-    export_formats = [CsvForExcel, CsvUtf8, CsvCp932, Xlsx]
-    import_form_class = SpreadsheetImportForm
-    confirm_form_class = SpreadsheetConfirmForm
-    export_form_class = SpreadsheetExportForm
-    tmp_storage_class = UploadStorage
-
-    def has_import_permission(self, request):
-        return self.has_add_permission(request) and self.has_change_permission(request)
-
-    def has_export_permission(self, request):
-        return self.has_view_permission(request)
-
-    def get_export_filename(self, request, queryset, file_format):
-        return file_name(self.model, file_format.get_extension())
-
-    def get_import_context_data(self, **kwargs):
-        resource = self.resource_classes[0]()
-        keys = {field.column_name for field in resource.key_fields}
-        return {
-            "columns": [
-                (field.column_name, field.column_name in keys, field.widget.hint)
-                for field in resource.get_import_fields()
-            ]
-        }
-
-    def add_data_read_fail_error_to_form(self, form, e):
-        if not isinstance(e, SpreadsheetError):
-            raise e
-        form.add_error("import_file", str(e))
-
-    def process_import(self, request, **kwargs):
-        try:
-            return super().process_import(request, **kwargs)
-        except SpreadsheetError as error:
-            messages.error(request, str(error))
-            return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_import")
-
-    def process_result(self, result, request):
-        if not result.has_errors():
-            return super().process_result(result, request)
-        lines = "、".join(dict.fromkeys(f"{problem.line}行目" for problem in result.problems))
-        messages.error(
-            request,
-            f"確かめたあとにデータが変わったため、取り込めませんでした（{lines}）。"
-            "何も保存していません。もう一度ファイルを選んでください。",
-        )
-        return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_import")
-
-
-class FigureAdmin(SpreadsheetAdmin):
-    """Of figures; `owner` is the field of the record that a figure belongs to."""
-
-    owner = ""
-    search_fields = ["group", "label", "measure", "note"]
-
-    def get_fieldsets(self, request, obj=None):
-        return [
-            (None, {"fields": [self.owner, ("group", "label", "measure"), "period"]}),
-            ("値", {"fields": ["kind", ("value", "unit"), "as_printed", "part_of", "note"]}),
-            CITED_FIELDSET,
-            ("表示", {"fields": ["position"]}),
-        ]
-
-    def get_form(self, request, obj=None, change=False, **kwargs):
-        form = super().get_form(request, obj, change, **kwargs)
-        if "part_of" in form.base_fields:
-            siblings = self.model.objects.none()
-            if obj:
-                owner = {self.owner: getattr(obj, f"{self.owner}_id")}
-                siblings = self.model.objects.filter(**owner).exclude(pk=obj.pk)
-            limit_choices(form.base_fields["part_of"], siblings, lambda figure: figure.name)
-        return form
-
-    @admin.display(description="名前", ordering="label")
-    def figure_name(self, figure):
-        return figure.name
-
-    @admin.display(description="値", ordering="value")
-    def value_with_unit(self, figure):
-        return format_html("{}{}", f"{figure.value.normalize():,f}", figure.unit)
-
-
-def require_numbers(*texts):
-    """Raise Http404 for a key that is no number, which django-simple-history does not expect."""
-    if not all(text.isascii() and text.isdecimal() for text in texts):
-        raise Http404
 
 
 def name_links(field):

@@ -86,6 +86,22 @@ class RecordInline(admin.TabularInline):
     show_change_link = True
     view_on_site = False
 
+    @property
+    def parent_admin(self):
+        return self.admin_site.get_model_admin(self.parent_model)
+
+    def has_view_permission(self, request, obj=None):
+        return self.parent_admin.has_view_permission(request, obj)
+
+    def has_add_permission(self, request, obj=None):
+        return self.parent_admin.has_change_permission(request, obj)
+
+    def has_change_permission(self, request, obj=None):
+        return self.parent_admin.has_change_permission(request, obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return self.parent_admin.has_change_permission(request, obj)
+
     def formfield_for_dbfield(self, db_field, request, **kwargs):
         """Leave out the buttons beside a choice, for which a table has no room."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
@@ -100,6 +116,15 @@ class RecordInline(admin.TabularInline):
         return self.get_queryset(request).filter(**{self.fk_name or names[0]: parent})
 
     def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        own_admin = self.admin_site.get_model_admin(self.model)
+        if db_field.name != (self.fk_name or own_admin.owner_name):
+            chosen = self.parent_rows(request).filter(**{f"{db_field.name}__isnull": False})
+            kwargs["queryset"] = own_admin.limit_choices(
+                request,
+                db_field.related_model._default_manager.all(),
+                db_field.name,
+                chosen.order_by().values(db_field.name),
+            )
         if db_field.name in self.get_autocomplete_fields(request):
 
             def load_labels():

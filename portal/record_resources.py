@@ -313,10 +313,6 @@ class RecordResource(ModelResource):
             instance.full_clean()
             raise
 
-    def before_save_instance(self, instance, row, **kwargs):
-        instance._history_user = kwargs.get("user")
-        instance._change_reason = f"取込：{kwargs.get('file_name') or ''}"[:100]
-
     def after_save_instance(self, instance, row, **kwargs):
         self.existing[self.key_of(row)] = instance
 

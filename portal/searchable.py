@@ -22,6 +22,7 @@ from .markdown import plain_text
 from .models import Department, Figure, GlossaryTerm, SearchEntry, SearchKind, SourceDocument
 from .search_index import hold_indexing, index_soon  # noqa: F401
 from .search_text import index_text, normalise
+from .versions import is_versioned, parts_written, root_model, root_path
 
 BATCH_SIZE = 200
 # Of a longer text the beginning is searched: a tsvector of PostgreSQL holds 1 MiB.
@@ -260,6 +261,7 @@ def connect_signals():
         post_save.connect(_after_change, sender=model)
         pre_delete.connect(_before_change, sender=model)
         post_delete.connect(_after_change, sender=model)
+    parts_written.connect(_after_parts_written)
     for table in tables:
         m2m_changed.connect(_around_many_to_many, sender=table)
 
@@ -297,3 +299,12 @@ def _after_change(instance, created=False, raw=False, **kwargs):
 def _around_many_to_many(instance, action, **kwargs):
     change = _before_change if action.startswith("pre_") else _after_change
     change(instance)
+
+
+def _after_parts_written(sender, record, **kwargs):
+    """Index a record whose parts were written in bulk, and those of them that have entries."""
+    for kind, searchable in SEARCHABLES.items():
+        if is_versioned(searchable.model) and root_model(searchable.model) is sender:
+            path = root_path(searchable.model) or "pk"
+            records = searchable.model.objects.filter(**{path: record.pk}).order_by()
+            index_soon(rebuild, kind, list(records.values_list("pk", flat=True)))

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from django.contrib.contenttypes.models import ContentType
 from django.contrib.sitemaps import Sitemap
 from django.db.models import OuterRef, Subquery
 from django.http import HttpResponse
@@ -11,7 +12,8 @@ from django.views.decorators.http import require_safe
 from budgets.models import Program, Settlement, SettlementItem
 from initiatives.models import Indicator, Initiative, Pillar, ResultsReport
 
-from .models import Department, SourceDocument
+from .models import Department, SourceDocument, Version
+from .versions import root_of
 
 LIST_PAGES = [
     "home",
@@ -51,7 +53,7 @@ class SettlementYearSitemap(Sitemap):
 
 
 class RecordSitemap(Sitemap):
-    """The pages of a model's published records; a page was last changed at its latest version."""
+    """The pages of a model's published records; a page is as new as its record."""
 
     limit = 5000
 
@@ -60,18 +62,19 @@ class RecordSitemap(Sitemap):
         self.related = related
 
     def items(self):
-        versions = self.model.history.filter(id=OuterRef("pk")).order_by("-history_date")
-        return (
-            self.model.objects.published()
-            .select_related(*self.related)
-            .annotate(changed_at=Subquery(versions.values("history_date")[:1]))
-            .order_by("pk")
+        kept = Version.objects.filter(
+            content_type=ContentType.objects.get_for_model(self.model),
+            object_id=OuterRef("pk"),
+            is_deletion=False,
         )
+        saved = kept.order_by("-number").values("saved_at")[:1]
+        published = self.model.objects.published().select_related(*self.related)
+        return published.annotate(saved_at=Subquery(saved)).order_by("pk")
 
     def lastmod(self, record):
-        # A publication's `updated_at` follows its figures too, which have a history of their own.
-        moments = [record.changed_at, getattr(record, "updated_at", None)]
-        return max(filter(None, moments), default=None)
+        """Return when the record was last saved; for a part, the publication that it is part of."""
+        root = root_of(record)
+        return getattr(root, "updated_at", None) or record.saved_at
 
     def get_latest_lastmod(self):
         """Leave it out of the index: it would read every record there is."""
@@ -80,7 +83,7 @@ class RecordSitemap(Sitemap):
 
 SITEMAPS = {
     "lists": ListSitemap,
-    "pillars": partial(RecordSitemap, Pillar),
+    "pillars": partial(RecordSitemap, Pillar, "plan"),
     "reports": partial(RecordSitemap, ResultsReport),
     "initiatives": partial(RecordSitemap, Initiative),
     "departments": partial(RecordSitemap, Department),

@@ -16,7 +16,7 @@ import unicodedata
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 from xml.etree import ElementTree
 
 import openpyxl
@@ -59,6 +59,8 @@ MAX_UNPACKED = 200 * MEGABYTE
 MAX_CELL_LENGTH = 32_767  # of Excel
 MAX_EXACT_DIGITS = 15  # of a number in Excel
 MAX_PROBLEMS = 20
+MAX_SHEET_ROWS = 1_048_576  # of Excel, the header among them
+NOT_IN_EXCEL = "Excel のセルに書けない内容があります"
 RESAVE = "Excel で「CSV UTF-8（コンマ区切り）」として保存し直してください。"
 
 FORMULA_LIKE = re.compile(r"'*[=+\-@\t\r\n]")
@@ -169,15 +171,62 @@ def write_csv(
 
 
 def iter_csv(
-    header: Sequence[str], rows: Iterable[Sequence[Any]], encoding: str = "utf-8-sig"
+    header: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    encoding: str = "utf-8-sig",
+    *,
+    is_checked: bool = False,
 ) -> Iterator[bytes]:
     """Return the parts of what `write_csv` returns, row by row.
 
-    CP932 is checked as a whole before the first part, so that no download breaks off.
+    CP932 is checked as a whole before the first part, so that no download breaks off; unless the
+    caller `is_checked`, by `refuse_lost_characters`.
     """
-    if encoding == "cp932":
+    if encoding == "cp932" and not is_checked:
         return iter([write_csv(header, rows, encoding)])
     return _csv_parts(header, rows, encoding)
+
+
+def refuse_lost_characters(rows: Iterable[Sequence[Any]], encoding: str) -> None:
+    """Raise SpreadsheetError with the characters that the encoding cannot hold, if there are any.
+
+    Memory does not grow with the rows.
+    """
+    lost = {}
+    for row in rows:
+        for cell in row:
+            if isinstance(cell, str) and not cell.isascii():
+                lost |= dict.fromkeys(_list_characters_lost(cell, encoding))
+    if lost:
+        raise SpreadsheetError(
+            f"{CSV_ENCODINGS[encoding]}では書けない文字があるため、このファイルは作れません："
+            f"{_name_characters(lost)}。UTF-8のファイルをお使いください。"
+        )
+
+
+def save_xlsx(
+    file: IO[bytes],
+    header: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    title: str,
+    dictionary: Iterable[tuple[str, str, str, bool]],
+) -> None:
+    """Write the workbook of `write_xlsx` to a file; memory does not grow with the rows.
+
+    Raises SpreadsheetError at the first row that Excel cannot hold.
+    """
+    workbook = openpyxl.Workbook(write_only=True)
+    sheet = _open_sheet(workbook, title, header, [header])
+    for number, row in enumerate(rows, start=2):
+        if number > MAX_SHEET_ROWS:
+            raise SpreadsheetError(
+                f"Excel のシートには{MAX_SHEET_ROWS:,}行までしか書けません。CSV をお使いください。"
+            )
+        _refuse(_problems(number, header, row, _characters_illegal_in_xml), NOT_IN_EXCEL)
+        sheet.append([_make_cell(sheet, cell) for cell in row])
+    _add_dictionary(workbook, dictionary)
+    workbook.save(file)
 
 
 def write_xlsx(
@@ -195,8 +244,7 @@ def write_xlsx(
     workbook = openpyxl.Workbook(write_only=True)
     _add_sheet(workbook, title, header, list(rows))
     if dictionary is not None:
-        lines = [(*row[:3], "必須" if row[3] else "任意") for row in dictionary]
-        _add_sheet(workbook, DICTIONARY_TITLE, DICTIONARY_HEADER, lines)
+        _add_dictionary(workbook, dictionary)
     stream = io.BytesIO()
     workbook.save(stream)
     return stream.getvalue()
@@ -413,7 +461,7 @@ def _refuse(problems: list[str], lead: str) -> None:
         raise SpreadsheetError(f"{lead}: {shown}{more}")
 
 
-def _characters_lost(text: str, encoding: str) -> str:
+def _list_characters_lost(text: str, encoding: str) -> list[str]:
     codec = "utf-8" if encoding == "utf-8-sig" else encoding
 
     def is_lost(part: str) -> bool:
@@ -421,7 +469,11 @@ def _characters_lost(text: str, encoding: str) -> str:
             return True
         return part.encode(codec, "ignore").decode(codec) != part
 
-    return _name_characters(filter(is_lost, text)) if is_lost(text) else ""
+    return [*filter(is_lost, text)] if is_lost(text) else []
+
+
+def _characters_lost(text: str, encoding: str) -> str:
+    return _name_characters(_list_characters_lost(text, encoding))
 
 
 def _characters_illegal_in_xml(text: str) -> str:
@@ -446,22 +498,37 @@ def _name_characters(characters: Iterable[str]) -> str:
     return "".join(names[:MAX_PROBLEMS]) + ("…" if len(names) > MAX_PROBLEMS else "")
 
 
+def _add_dictionary(
+    workbook: openpyxl.Workbook, dictionary: Iterable[tuple[str, str, str, bool]]
+) -> None:
+    lines = [(*row[:3], "必須" if row[3] else "任意") for row in dictionary]
+    _add_sheet(workbook, DICTIONARY_TITLE, DICTIONARY_HEADER, lines)
+
+
 def _add_sheet(
     workbook: openpyxl.Workbook, title: str, header: Sequence[str], rows: list[Sequence[Any]]
 ) -> None:
     problems = []
     for number, row in enumerate(_all_rows(header, rows), start=1):
         problems += _problems(number, header, row, _characters_illegal_in_xml)
-    _refuse(problems, "Excel のセルに書けない内容があります")
+    _refuse(problems, NOT_IN_EXCEL)
+    sheet = _open_sheet(workbook, title, header, [header, *rows])
+    for row in rows:
+        sheet.append([_make_cell(sheet, cell) for cell in row])
+
+
+def _open_sheet(
+    workbook: openpyxl.Workbook, title: str, header: Sequence[str], lines: list[Sequence[Any]]
+) -> Any:
+    """Add a sheet with its header, the columns as wide as the lines need."""
     name = title.translate(str.maketrans("[]:*?/\\'", "［］：＊？／＼’"))[:31]
     sheet = workbook.create_sheet(name)
     sheet.freeze_panes = "A2"
-    for position, column in enumerate(zip(header, *rows, strict=True), start=1):
+    for position, column in enumerate(zip(*lines, strict=True), start=1):
         letter = get_column_letter(position)
         sheet.column_dimensions[letter].width = min(max(map(_display_width, column)), 60) + 2
     sheet.append([_make_cell(sheet, cell, is_bold=True) for cell in header])
-    for row in rows:
-        sheet.append([_make_cell(sheet, cell) for cell in row])
+    return sheet
 
 
 def _display_width(value: Any) -> int:

@@ -39,7 +39,6 @@ from .tables import (
     GLOSSARY_COLUMNS,
     SEARCH_COLUMNS,
     group_by_kana,
-    list_datasets,
 )
 
 
@@ -224,10 +223,6 @@ def search(request):
             "terms": suggest(query, [SearchKind.GLOSSARY_TERM])[:1] if is_missed else [],
         },
     )
-
-
-def open_data(request):
-    return render(request, "portal/open_data.html", {"datasets": list_datasets()})
 
 
 def change_list(request):

@@ -8,6 +8,7 @@ import io
 from decimal import Decimal
 from itertools import count
 
+from django.contrib.auth import get_user_model
 from django.core.files.base import ContentFile
 from PIL import Image
 
@@ -37,7 +38,14 @@ from initiatives.models import (
     Plan,
     ResultsReport,
 )
-from portal.models import ChangeNote, Department, GlossaryTerm, Place, SourceDocument
+from portal.models import (
+    ChangeNote,
+    Department,
+    GlossaryTerm,
+    Membership,
+    Place,
+    SourceDocument,
+)
 from portal.publishing import Status
 
 _numbers = count(1)
@@ -335,3 +343,13 @@ def _figure_defaults(fields):
         **fields,
         "value": Decimal(str(fields.get("value", 12))),
     }
+
+
+def make_staff(role=None, department=None, **fields):
+    """Make a user who may enter the admin, with a role in a department (over all without one)."""
+    user = get_user_model().objects.create(
+        **{"username": f"staff-{_next()}", "is_staff": True} | fields
+    )
+    if role:
+        Membership.objects.create(user=user, role=role, department=department)
+    return user

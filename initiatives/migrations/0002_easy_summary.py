@@ -11,11 +11,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddField(
-            model_name='historicalinitiative',
-            name='easy_summary',
-            field=models.TextField(blank=True, help_text='短い文で、資料の事実だけを書きます。公開されます。', verbose_name='やさしい日本語の要約'),
-        ),
-        migrations.AddField(
             model_name='initiative',
             name='easy_summary',
             field=models.TextField(blank=True, help_text='短い文で、資料の事実だけを書きます。公開されます。', verbose_name='やさしい日本語の要約'),

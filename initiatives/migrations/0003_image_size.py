@@ -11,16 +11,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddField(
-            model_name='historicalinitiativeimage',
-            name='height',
-            field=models.PositiveIntegerField(editable=False, null=True, verbose_name='高さ'),
-        ),
-        migrations.AddField(
-            model_name='historicalinitiativeimage',
-            name='width',
-            field=models.PositiveIntegerField(editable=False, null=True, verbose_name='幅'),
-        ),
-        migrations.AddField(
             model_name='initiativeimage',
             name='height',
             field=models.PositiveIntegerField(editable=False, null=True, verbose_name='高さ'),
@@ -29,11 +19,6 @@ class Migration(migrations.Migration):
             model_name='initiativeimage',
             name='width',
             field=models.PositiveIntegerField(editable=False, null=True, verbose_name='幅'),
-        ),
-        migrations.AlterField(
-            model_name='historicalinitiativeimage',
-            name='image',
-            field=models.TextField(max_length=100, verbose_name='画像'),
         ),
         migrations.AlterField(
             model_name='initiativeimage',

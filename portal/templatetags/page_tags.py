@@ -10,6 +10,7 @@ from django.utils.encoding import uri_to_iri
 from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 
+from portal.open_data_metadata import describe_data_catalog
 from portal.structured_data import (
     describe_breadcrumbs,
     describe_list,
@@ -75,6 +76,13 @@ def list_data(context, datasets):
     absolute = context.request.build_absolute_uri
     lists = [describe_list(each, settings.PREFECTURE_NAME, absolute) for each in datasets]
     return _data_block({"@graph": lists})
+
+
+@register.simple_tag(takes_context=True)
+def bulk_data(context, tables):
+    folder = context.request.build_absolute_uri(reverse("open_data"))
+    catalog = describe_data_catalog(tables, settings.SITE_NAME, settings.PREFECTURE_NAME, folder)
+    return _data_block(catalog)
 
 
 def _data_block(data):

@@ -64,6 +64,9 @@ def read_settings(run_settings):
         (PRODUCTION | {"DATABASE_URL": "mysql://a:secret@b/c"}, "DATABASE_URL must begin with"),
         (PRODUCTION | {"DATABASE_URL": "portal.sqlite3"}, "DATABASE_URL must begin with"),
         (PRODUCTION | {"DATABASE_URL": ""}, "DATABASE_URL must begin with"),
+        (PRODUCTION | {"REQUIRE_SECOND_FACTOR": "yes"}, "REQUIRE_SECOND_FACTOR must be off"),
+        (PRODUCTION | {"LOGIN_FAILURE_LIMIT": "0"}, "The limits of logins and sessions must be 1"),
+        (PRODUCTION | {"SESSION_HOURS": "-1"}, "The limits of logins and sessions must be 1"),
     ],
 )
 def test_a_missing_or_impossible_setting_stops_the_start_and_is_named(
@@ -82,6 +85,9 @@ def test_the_defaults_are_the_safe_ones(read_settings):
     assert values["SESSION_COOKIE_SECURE"] is True
     assert values["CSRF_COOKIE_SECURE"] is True
     assert values["SECURE_HSTS_SECONDS"] == 31_536_000
+    assert values["AXES_FAILURE_LIMIT"] == 5
+    assert values["SESSION_EXPIRE_AT_BROWSER_CLOSE"] is True
+    assert values["SESSION_COOKIE_AGE"] == 12 * 3600
     assert values["SECURE_PROXY_SSL_HEADER"] == ["HTTP_X_FORWARDED_PROTO", "https"]
 
 

@@ -7,6 +7,7 @@ from budgets.models import Settlement
 from initiatives.models import ResultsReport
 from portal.models import ChangeKind, ChangeNote, Department
 from portal.searchable import hold_indexing
+from portal.versions import is_versioned, root_model, save_version
 
 REASON = "最初の公開"
 
@@ -29,12 +30,15 @@ class Command(BaseCommand):
 
 
 def save_first_versions():
-    """Save every record that has no version yet.
+    """Save every record, and keep its first version.
 
-    loaddata writes rows as they stand: without history, and without what `save` works out.
+    loaddata writes rows as they stand, without what `save` works out.
     """
-    for model in apps.get_models():
-        if hasattr(model._meta, "simple_history_manager_attribute"):
-            for record in model.objects.exclude(pk__in=model.history.values("id")):
-                record._change_reason = REASON
-                record.save()
+    models = [model for model in apps.get_models() if is_versioned(model)]
+    for model in models:
+        for record in model.objects.all():
+            record.save()
+    for model in models:
+        if root_model(model) is model:
+            for record in model.objects.all():
+                save_version(record, REASON)

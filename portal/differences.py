@@ -1,0 +1,210 @@
+"""What differs between two contents of a record (see versions.py), row by row, as a person reads it."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+from django.apps import apps
+from django.db import models
+from django.utils import timezone
+
+from .fiscal_year import FiscalYearError, format_fiscal_year
+from .models import Figure, FiscalYearField
+from .versions import parts_of, read_value
+
+NOT_SHOWN = {"code_order", "width", "height"}
+
+
+class Cell(NamedTuple):
+    """One field that differs; `name` is the field's own name."""
+
+    column: str
+    old: str
+    new: str
+    name: str
+
+
+@dataclass(frozen=True)
+class RowChange:
+    """A row that was added, removed, or changed in some cells. `number` is that of the old row."""
+
+    kind: str  # "new", "removed", "changed"
+    model: type[models.Model]
+    number: int
+    where: str
+    cells: list[Cell] = field(default_factory=list)
+
+    @property
+    def kind_label(self) -> str:
+        return {"new": "追加", "removed": "削除", "changed": "変更"}[self.kind]
+
+    @property
+    def is_of_figure(self) -> bool:
+        """Tell whether a number that the public could see is changed or gone."""
+        return self.kind != "new" and any(is_figure(self.model, cell.name) for cell in self.cells)
+
+
+def is_figure(model, name: str) -> bool:
+    """Tell whether a field holds a figure: a number with its unit, an amount, a year's value."""
+    if issubclass(model, Figure):
+        return name in ("value", "unit")
+    return name.endswith("_yen") or name in ("actual", "target", "baseline", "share_percent")
+
+
+def compare(record_model, old: dict, new: dict, numbers: dict | None = None) -> list[RowChange]:
+    """Return the rows that differ, in the order of the parts.
+
+    `numbers` tells, by model label, which row of `old` (value) a row of `new` (key) stands for;
+    without it a row stands for that of the same number.
+    """
+    numbers = {
+        label: {int(key): value for key, value in pairs.items()}
+        for label, pairs in (numbers or {}).items()
+    }
+    own = record_model._meta.label_lower
+    numbers[own] = {new[own][0]["pk"]: old[own][0]["pk"]} if old.get(own) and new.get(own) else {}
+    texts = _Texts(record_model, old, new, numbers)
+    changes = []
+    for model in [record_model, *(part for part, _ in parts_of(record_model))]:
+        changes += _compare_rows(model, old, new, numbers, texts)
+    return changes
+
+
+def _compare_rows(model, old, new, numbers, texts):
+    label = model._meta.label_lower
+    known = numbers.get(label, {})
+    before = {row["pk"]: row for row in old.get(label, [])}
+    seen = set()
+    for row in new.get(label, []):
+        number = known.get(row["pk"], row["pk"])
+        seen.add(number)
+        if number not in before:
+            cells = list(texts.cells(model, {}, row))
+            yield RowChange("new", model, number, texts.where(model, row, is_new=True), cells)
+        elif cells := list(texts.cells(model, before[number], row)):
+            where = texts.where(model, row, is_new=True)
+            yield RowChange("changed", model, number, where, cells)
+    for number, row in before.items():
+        if number not in seen:
+            cells = list(texts.cells(model, row, {}))
+            yield RowChange("removed", model, number, texts.where(model, row), cells)
+
+
+class _Texts:
+    """Names and values as a person reads them; looks up what relations name in one query a model."""
+
+    def __init__(self, root, old, new, numbers):
+        self.root, self.contents = root, {False: old, True: new}
+        self.numbers = numbers
+        self.parts = dict(parts_of(root))
+        self.within = {m._meta.label_lower for m in [root, *self.parts]}
+
+    def cells(self, model, old_row, new_row):
+        hidden = NOT_SHOWN | {self.parts.get(model, "").split("__")[0]}
+        for f in [*model._meta.concrete_fields, *model._meta.many_to_many]:
+            key = f.name if f.many_to_many else f.attname
+            if f.name in hidden or (key not in old_row and key not in new_row):
+                continue
+            if f.primary_key:
+                continue
+            old = self.text(f, old_row.get(key), False)
+            new = self.text(f, new_row.get(key), True)
+            if old != new:
+                yield Cell(str(f.verbose_name), old, new, f.name)
+
+    def text(self, f, value, is_new) -> str:
+        if value in (None, "", []):
+            return ""
+        if f.many_to_many:
+            return "、".join(self.name(f.related_model, pk, is_new) for pk in value)
+        if f.is_relation:
+            return self.name(f.related_model, value, is_new)
+        if f.choices:
+            return str(dict(f.flatchoices).get(value, value))
+        if isinstance(f, FiscalYearField):
+            return _year(value)
+        if isinstance(f, models.BigIntegerField):
+            return f"{value:,}"
+        value = read_value(f, value)
+        if isinstance(f, models.DecimalField):
+            return f"{value.normalize():,f}"
+        if isinstance(f, models.DateTimeField):
+            return f"{timezone.localtime(value):%Y-%m-%d %H:%M}"
+        if isinstance(f, models.BooleanField):
+            return "はい" if value else "いいえ"
+        return str(value)
+
+    def name(self, model, pk, is_new) -> str:
+        label = model._meta.label_lower
+        if label in self.within:
+            row = self.rows[is_new].get(label, {}).get(pk)
+            if row:
+                return self.row_name(model, row, is_new)
+        return self.outside.get((label, pk), f"番号{pk}（いまはありません）")
+
+    @cached_property
+    def rows(self):
+        return {
+            is_new: {label: {row["pk"]: row for row in rows} for label, rows in content.items()}
+            for is_new, content in self.contents.items()
+        }
+
+    @cached_property
+    def outside(self) -> dict:
+        """Return the names of the records outside that any row refers to."""
+        wanted = {}
+        for content in self.contents.values():
+            for label, rows in content.items():
+                model = apps.get_model(label)
+                for f in [*model._meta.concrete_fields, *model._meta.many_to_many]:
+                    if not f.is_relation or f.related_model._meta.label_lower in self.within:
+                        continue
+                    key = f.name if f.many_to_many else f.attname
+                    for row in rows:
+                        value = row.get(key) or []
+                        wanted.setdefault(f.related_model, set()).update(
+                            value if isinstance(value, list) else [value]
+                        )
+        return {
+            (model._meta.label_lower, record.pk): str(record)
+            for model, pks in wanted.items()
+            if pks
+            for record in model._base_manager.filter(pk__in=pks)
+        }
+
+    def row_name(self, model, row, is_new) -> str:
+        """Return what a row is called among its kind: "1.7.2 架空の事業", "事業費"."""
+        if issubclass(model, Figure):
+            return "・".join(filter(None, (row["group"], row["label"], row["measure"])))
+        if "code" in row and "name" in row:
+            return f"{row['code']} {row['name']}"
+        for key in ("title", "name", "term", "alt"):
+            if row.get(key):
+                return row[key]
+        for key in ("year", "fiscal_year"):
+            if row.get(key):
+                return _year(row[key])
+        relations = [
+            self.text(f, row.get(f.attname), is_new)
+            for f in model._meta.concrete_fields
+            if f.attname in row and (f.choices or f.is_relation)
+        ]
+        return next(filter(None, relations), "")
+
+    def where(self, model, row, is_new=False) -> str:
+        """Return the place of a row: "決算項目 1.7.2 架空の事業 ＞ 決算の実績値 事業費"; "" for the record."""
+        if model is self.root:
+            return ""
+        above = ""
+        owner = model._meta.get_field(self.parts[model].split("__")[0])
+        if owner.related_model is not self.root:
+            whole = self.rows[is_new][owner.related_model._meta.label_lower].get(row[owner.attname])
+            above = self.where(owner.related_model, whole, is_new) + " ＞ " if whole else ""
+        return f"{above}{model._meta.verbose_name} {self.row_name(model, row, is_new)}".rstrip()
+
+
+def _year(value) -> str:
+    try:
+        return format_fiscal_year(value)
+    except FiscalYearError:
+        return str(value)

@@ -1,0 +1,148 @@
+"""改訂案: a copy of a published record that is edited beside it and takes its place when approved."""
+
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from . import versions
+from .differences import RowChange, compare, is_figure
+from .models import ChangeKind, ChangeNote, Slugged
+from .publishing import Revisable, Status
+
+
+@dataclass(frozen=True)
+class FigureChange:
+    """A published number that a revision changes or takes away; `key` names it in a form."""
+
+    key: str
+    row: RowChange
+    column: str
+    old: str
+    new: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.row.where} {self.column}".strip()
+
+
+def get_revision(record) -> Revisable | None:
+    """Return the open revision of a record; None where there is none."""
+    if not isinstance(record, Revisable):
+        return None
+    return type(record)._base_manager.filter(revises=record.pk).first()
+
+
+@transaction.atomic
+def make_revision(record, user, content=None):
+    """Return the open revision of a record, a new one where there is none.
+
+    `content` (of an earlier version, say) is what a new one begins with: by default what is public.
+    """
+    versions.begin_change(record)
+    if existing := get_revision(record):
+        return existing
+    model = type(record)
+    fields = {"status": Status.DRAFT, "revises": record}
+    if isinstance(record, Slugged):
+        fields["slug"] = f"{record.slug[:60]}--{record.pk}"  # staff cannot write "--"
+    made, numbers = versions.copy(content or versions.take(record), model, **fields)
+    made.revised_parts = {
+        label: {str(new): old for old, new in pairs.items()}
+        for label, pairs in numbers.items()
+        if label != model._meta.label_lower
+    }
+    made.save(update_fields=["revised_parts"])
+    versions.save_version(made, "改訂案の作成", user)
+    return made
+
+
+def content_for_original(revision) -> dict:
+    """Return the content of a revision as its original is to hold it, under the original's numbers."""
+    content = versions.take(revision)
+    own = revision._meta.label_lower
+    row = {key: value for key, value in content[own][0].items() if key != "slug"}
+    if isinstance(revision, Slugged):
+        row["slug"] = revision.revises.slug
+    return content | {own: [row]}
+
+
+def numbers_of(revision) -> dict:
+    """Return, by model label, which row of the original (value) each row (key) stands for."""
+    return {
+        label: {int(new): old for new, old in pairs.items()}
+        for label, pairs in revision.revised_parts.items()
+    }
+
+
+def list_changes(revision) -> list[RowChange]:
+    """Return how a revision differs from what is public."""
+    old = versions.take(revision.revises)
+    return compare(type(revision), old, content_for_original(revision), numbers_of(revision))
+
+
+def list_figure_changes(revision, changes=None) -> list[FigureChange]:
+    """Return the published numbers that a revision changes or takes away."""
+    found = []
+    for row in list_changes(revision) if changes is None else changes:
+        cells = [cell for cell in row.cells if is_figure(row.model, cell.name)]
+        if row.kind == "new":
+            continue
+        for cell in cells:
+            if cell.old:
+                key = f"{row.model._meta.label_lower}:{row.number}:{cell.name}"
+                found.append(FigureChange(key, row, cell.column, cell.old, cell.new))
+    return found
+
+
+@transaction.atomic
+def apply_revision(revision, user):
+    """Put the content of a revision in the place of what it revises; the revision ends.
+
+    Address, number, and the numbers of all parts that were there stay. What changed of figures is
+    told to the public in change notes. Returns the original.
+    """
+    original = revision.revises
+    versions.begin_change(original)
+    original.refresh_from_db()
+    changes = list_figure_changes(revision)
+    versions.put(original, content_for_original(revision), numbers_of(revision))
+    if original.status == Status.WITHDRAWN:
+        original.status, original.withdrawal_reason = Status.PUBLISHED, ""
+    original.publish_until = revision.publish_until or original.publish_until
+    original.save()
+    for change in changes:
+        _announce(change, revision, original)
+    delete_revision(revision)
+    versions.save_version(original, "改訂", user)
+    return original
+
+
+def _announce(change: FigureChange, revision, original):
+    said = revision.announcements.get(change.key)
+    if not said:
+        return
+    record = change.row.model._base_manager.filter(pk=change.row.number).first() or original
+    ChangeNote.objects.create(
+        record=record,
+        kind=said["kind"],
+        text=said["text"],
+        field=change.name[-100:],
+        old=change.old,
+        new=change.new or ("（削除）" if said["kind"] == ChangeKind.CORRECTION else ""),
+    )
+
+
+def delete_revision(revision):
+    """Delete the copy; its versions stay."""
+    for part, path in reversed(versions.parts_of(type(revision))):
+        part._base_manager.filter(**{path: revision.pk}).delete()
+    revision.delete()
+
+
+@transaction.atomic
+def discard_revision(revision, user, comment=""):
+    """Delete a revision; what it held stays in the history of the original."""
+    original = revision.revises
+    versions.lock(original)
+    versions.save_aside(original, content_for_original(revision), "破棄した改訂案", user, comment)
+    delete_revision(revision)
