@@ -28,6 +28,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_otp.util import random_hex
 
 from .audit import AuditAction, write_audit
+from .rights import rights_of
 
 BACKUP_CODES = 10
 PENDING = "second_factor_login"  # in the session: whose password was right, and owes the code
@@ -38,7 +39,7 @@ WRONG = "確認コードが違います。アプリに今出ている6けたの�
 
 def must_have_second_factor(user) -> bool:
     if settings.REQUIRE_SECOND_FACTOR == "administrators":
-        return user.is_superuser
+        return rights_of(user).is_over_all
     return settings.REQUIRE_SECOND_FACTOR == "all"
 
 
@@ -144,7 +145,7 @@ class CodeView(LoginView):
     def dispatch(self, request, *args, **kwargs):
         self.user = self.find_user()
         if self.user is None:
-            messages.warning(request, "もう一度、利用者名とパスワードから始めてください。")
+            messages.warning(request, "もう一度、ユーザー名とパスワードから始めてください。")
             return redirect_to_login(self.get_success_url(), reverse("admin:login"))
         return super().dispatch(request, *args, **kwargs)
 

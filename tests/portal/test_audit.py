@@ -7,8 +7,11 @@ from django.contrib.auth.models import Group, Permission
 from django.test import RequestFactory
 from django.urls import reverse
 
-from portal.audit import AuditAction, AuditEntry, client_address, may_read_audit, write_audit
+from portal.audit import AuditAction, AuditEntry, client_address, write_audit
+from portal.audit_admin import may_read_audit
+from portal.models import Role
 from tests.admin_pages import count_queries, form_of, page_url, text_of
+from tests.builders import make_department
 
 pytestmark = pytest.mark.django_db
 
@@ -92,6 +95,18 @@ class TestEntries:
         )
         clerk.groups.clear()
         assert last(AuditAction.RIGHTS_CHANGED).detail == "グループをすべて外した"
+
+    def test_memberships_by_department_and_role(self, clerk):
+        membership = clerk.memberships.create(
+            role=Role.EDITOR, department=make_department(name="架空部")
+        )
+        entry = last(AuditAction.RIGHTS_CHANGED)
+        assert (entry.record, entry.detail) == ("clerk", "所属と役割を加えた：架空部 編集者")
+        membership.role = Role.APPROVER
+        membership.save()
+        assert last(AuditAction.RIGHTS_CHANGED).detail == "所属と役割を変えた：架空部 承認者"
+        clerk.delete()
+        assert last(AuditAction.RIGHTS_CHANGED).detail == "所属と役割を外した：架空部 承認者"
 
     def test_a_password_changed_by_oneself_or_by_another(self, client, admin_client, clerk):
         client.force_login(clerk)
@@ -184,16 +199,19 @@ class TestPage:
         chosen = {"action": "save_as_csv", "_selected_action": entry.pk}
         answer = admin_client.post(page_url(AuditEntry, "changelist"), chosen)
         header, row = csv.reader(answer.content.decode("utf-8-sig").splitlines())
-        assert header == ["日時", "できごと", "利用者名", "対象", "内容", "接続元"]
+        assert header == ["日時", "できごと", "ユーザー名", "対象", "内容", "接続元"]
         assert row[1:3] == ["ログインの失敗", '\'=HYPERLINK("x")']
         assert last(AuditAction.EXPORT).detail == "1件"
 
-    def test_others_than_superusers_do_not_see_it(self, client, clerk):
+    def test_others_than_administrators_do_not_see_it(self, client, clerk):
+        clerk.memberships.create(role=Role.EDITOR, department=make_department())
         clerk.user_permissions.set(Permission.objects.filter(content_type__model="auditentry"))
         client.force_login(clerk)
         assert not may_read_audit(clerk)
         assert client.get(page_url(AuditEntry, "changelist")).status_code == 403
         assert "監査記録" not in text_of(client.get("/admin/"))
+        clerk.memberships.create(role=Role.ADMINISTRATOR)
+        assert client.get(page_url(AuditEntry, "changelist")).status_code == 200
 
     def test_its_list_takes_the_same_queries_at_ten_times_the_rows(self, admin_client, clerk):
         address = page_url(AuditEntry, "changelist")

@@ -15,7 +15,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from portal import staff_site
 from portal.audit import AuditAction, AuditEntry
-from tests.admin_pages import Page, text_of
+from portal.models import Role
+from tests.admin_pages import Page, count_queries, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -200,6 +201,20 @@ class TestLockOut:
         assert apps & {"axes", "otp_totp", "otp_static"} == set()
 
 
+def test_the_list_of_users_takes_the_same_queries_at_ten_times_the_rows(
+    admin_client, django_user_model
+):
+    def add(first, last):
+        for number in range(first, last):
+            user = django_user_model.objects.create_user(f"kakuu-{number}", is_staff=True)
+            TOTPDevice.objects.create(user=user, name="x")
+
+    add(0, 2)
+    few = count_queries(admin_client, "/admin/auth/user/")
+    add(2, 20)
+    assert count_queries(admin_client, "/admin/auth/user/") == few <= 20
+
+
 def choose(client, action, *users):
     chosen = {"action": action, "_selected_action": [user.pk for user in users]}
     return client.post("/admin/auth/user/", chosen, follow=True)
@@ -296,7 +311,7 @@ class TestSecondFactor:
             type(user).objects.update(is_active=False)
         answer = client.post(CODE, {"code": code_of(device)})
         assert answer.url.startswith(LOGIN)
-        assert "もう一度、利用者名とパスワードから" in text_of(client.get(LOGIN))
+        assert "もう一度、ユーザー名とパスワードから" in text_of(client.get(LOGIN))
         assert not has_entered(client)
 
     def test_the_code_of_another_user_does_not_serve(self, client, user, device, django_user_model):
@@ -393,9 +408,12 @@ class TestRequiredSecondFactor:
 
     def test_it_may_be_required_of_administrators_alone(self, client, settings, django_user_model):
         settings.REQUIRE_SECOND_FACTOR = "administrators"
-        django_user_model.objects.create_user("clerk", password=PASSWORD, is_staff=True)
+        clerk = django_user_model.objects.create_user("clerk", password=PASSWORD, is_staff=True)
         log_in(client, "clerk")
         assert has_entered(client)
+        membership = clerk.memberships.create(role=Role.ADMINISTRATOR)
+        assert not has_entered(client)
+        membership.delete()
         settings.REQUIRE_SECOND_FACTOR = "all"
         assert not has_entered(client)
 
@@ -450,6 +468,11 @@ class TestSession:
         del session[staff_site.STARTED]
         session.save()
         assert not has_entered(client)
+
+    def test_a_public_page_sets_no_cookie_that_a_cache_could_hand_on(self, client, user):
+        log_in(client)
+        self.age(client, seen_at=110 * 60)
+        assert not client.get("/").cookies
 
     def test_the_cookie_goes_with_the_browser_and_no_script_reads_it(self, client, user):
         cookie = log_in(client).cookies["sessionid"]
