@@ -8,7 +8,7 @@ from initiatives.forms import InitiativeForm, PillarForm
 from initiatives.models import Indicator, Initiative, InitiativeFigure, Pillar
 from initiatives.tables import INITIATIVE_COLUMNS, INITIATIVE_FIGURE_COLUMNS
 from initiatives.views import initiatives_as_cards, initiatives_as_rows
-from portal.addresses import redirect_former_slug
+from portal.addresses import redirect_former_slug, tell_withdrawal
 from portal.lists import csv_response
 from portal.models import ChangeNote
 
@@ -48,6 +48,7 @@ def pillar_detail(request, slug):
     )
 
 
+@tell_withdrawal(Initiative)
 @redirect_former_slug(Initiative)
 def initiative_detail(request, slug):
     initiative = get_object_or_404(

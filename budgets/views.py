@@ -3,7 +3,7 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
-from portal.addresses import redirect_former_slug
+from portal.addresses import redirect_former_slug, tell_withdrawal
 from portal.charts import make_treemaps
 from portal.display_unit import get_unit
 from portal.fiscal_year import format_fiscal_year_both
@@ -113,6 +113,7 @@ def settlement_year(request, fiscal_year):
     )
 
 
+@tell_withdrawal(Settlement, fiscal_year="fiscal_year", department="department__slug")
 @redirect_former_slug(Department, "department")
 def settlement_detail(request, fiscal_year, department):
     settlement = get_object_or_404(
@@ -154,6 +155,7 @@ def settlement_detail(request, fiscal_year, department):
     )
 
 
+@tell_withdrawal(Settlement, fiscal_year="fiscal_year", department="department__slug")
 @redirect_former_slug(Department, "department")
 def settlement_item_detail(request, fiscal_year, department, code):
     item = get_object_or_404(

@@ -5,7 +5,7 @@ from django.http import FileResponse, Http404
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
-from portal.addresses import redirect_former_slug
+from portal.addresses import redirect_former_slug, tell_withdrawal
 from portal.lists import ListForm, csv_response
 from portal.models import ChangeNote
 from portal.year_charts import make_series_drawings
@@ -53,6 +53,7 @@ def report_list(request):
     )
 
 
+@tell_withdrawal(ResultsReport)
 @redirect_former_slug(ResultsReport)
 def report_detail(request, slug):
     report = get_object_or_404(reports_with_count(), slug=slug)
@@ -122,6 +123,7 @@ def indicator_list(request):
     )
 
 
+@tell_withdrawal(Indicator)
 @redirect_former_slug(Indicator)
 def indicator_detail(request, slug):
     indicator = get_object_or_404(

@@ -1,11 +1,11 @@
-"""Addresses are permanent: a page asked for under a former slug redirects to the present one."""
+"""Addresses are permanent: a former slug redirects, and a withdrawn record says why it is gone."""
 
 from functools import wraps
 
 from django.http import Http404
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 
-from .models import FormerSlug
+from .models import FormerSlug, Transition
 
 
 def find_by_former_slug(model, slug):
@@ -34,6 +34,36 @@ def redirect_former_slug(model, argument="slug"):
                 if query := request.META.get("QUERY_STRING"):
                     address["Location"] += f"?{query}"
                 return address
+
+        return wrapped
+
+    return decorate
+
+
+def tell_withdrawal(model, **fields):
+    """Make a view that raises Http404 answer 410, with the reason, where the record was withdrawn.
+
+    `fields` names the field of the model for each argument of the view; by default slug="slug".
+    """
+    fields = fields or {"slug": "slug"}
+
+    def decorate(view):
+        @wraps(view)
+        def wrapped(request, **kwargs):
+            try:
+                return view(request, **kwargs)
+            except Http404:
+                wanted = {field: kwargs[argument] for argument, field in fields.items()}
+                record = model.objects.withdrawn().filter(**wanted).first()
+                if record is None:
+                    raise
+                step = Transition.objects.about(record).filter(action="withdraw").first()
+                context = {
+                    "kind": model._meta.verbose_name,
+                    "reason": record.withdrawal_reason,
+                    "withdrawn_at": step and step.happened_at,
+                }
+                return render(request, "withdrawn.html", context, status=410)
 
         return wrapped
 

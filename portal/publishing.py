@@ -46,6 +46,10 @@ class PublicationQuerySet(models.QuerySet):
         """Keep what the public may see now. Nothing else decides this."""
         return self.filter(published_q())
 
+    def withdrawn(self):
+        """Keep what was withdrawn with a reason for the public, which is told no more of it."""
+        return self.filter(status=Status.WITHDRAWN).exclude(withdrawal_reason="")
+
     def count_per(self, path: str):
         """Return a subquery: how many of these records point by `path` at the outer row."""
         counted = (

@@ -1,7 +1,7 @@
 """The admin as the staff's site: who gets in, for how long, and who is led elsewhere first."""
 
 import time
-from functools import update_wrapper
+from functools import partial, update_wrapper
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -15,13 +15,15 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 
-from . import second_factor
+from . import desk, second_factor
 
 STARTED, SEEN = "entered_at", "seen_at"  # seconds, in the session
 
 
 class StaffSite(admin.AdminSite):
     """`has_permission` is the one answer to whether a request comes from staff who have entered."""
+
+    index_template = "admin/desk.html"
 
     def has_permission(self, request):
         return self.has_entered(request) and not second_factor.owes_second_factor(request.user)
@@ -63,10 +65,20 @@ class StaffSite(admin.AdminSite):
         messages.warning(request, reason)
         return redirect_to_login(request.get_full_path(), reverse("admin:login"))
 
+    def index(self, request, extra_context=None):
+        """Show what waits for the user; the list of all records stands below."""
+        return super().index(request, desk.desk_context(request) | (extra_context or {}))
+
     def get_urls(self):
         return [
             path("login/code/", self.login_code, name="login_code"),
             path("second-factor/", self.second_factor_page, name="second_factor"),
+            path("bin/", self.admin_view(partial(desk.bin_view, self)), name="bin"),
+            path(
+                "bin/<int:pk>/restore/",
+                self.admin_view(partial(desk.restore_view, self)),
+                name="bin_restore",
+            ),
             *super().get_urls(),
         ]
 
