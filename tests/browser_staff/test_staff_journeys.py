@@ -1,0 +1,158 @@
+"""What an editor, an approver and an administrator do in a day, as they do it."""
+
+import pytest
+
+from budgets.models import Settlement
+from initiatives.models import Initiative
+from portal.models import ChangeNote, Role
+from portal.publishing import Status
+from tests import builders
+
+
+def press(page, name):
+    page.get_by_role("button", name=name, exact=True).first.click()
+    page.wait_for_load_state()
+
+
+def follow(page, name):
+    page.get_by_role("link", name=name, exact=True).first.click()
+    page.wait_for_load_state()
+
+
+def text_of(page) -> str:
+    return page.locator("body").inner_text()
+
+
+@pytest.fixture
+def initiative(department):
+    return builders.make_initiative(
+        slug="kakuu-torikumi",
+        title="架空の取組",
+        departments=[department],
+        source=builders.make_document(),
+        locator="p.1",
+        status=Status.DRAFT,
+    )
+
+
+def test_from_a_draft_by_sending_back_to_the_public_page(enter, visitor, initiative):
+    editor = enter("架空編集", Role.EDITOR)
+    follow(editor, "架空の取組")
+    editor.get_by_label("概要").first.fill("長すぎる概要です。")
+    press(editor, "保存して編集を続ける")
+    follow(editor, "承認を求める")
+    editor.get_by_label("コメント").fill("見てください。")
+    press(editor, "承認を求める")
+    assert "承認待ち" in text_of(editor)
+
+    approver = enter("架空承認", Role.APPROVER)
+    assert "あなたの承認を待っています" in text_of(approver)
+    follow(approver, "架空の取組")
+    assert "架空編集さんが" in text_of(approver)
+    assert "「見てください。」" in text_of(approver)
+    follow(approver, "差し戻す")
+    press(approver, "差し戻す")
+    assert approver.get_by_label("直してほしいこと").evaluate("field => !field.validity.valid")
+    approver.get_by_label("直してほしいこと").fill("短くしてください。")
+    press(approver, "差し戻す")
+
+    editor.goto("/admin/")
+    assert "差し戻されました" in text_of(editor)
+    assert "短くしてください。" in text_of(editor)
+    follow(editor, "架空の取組")
+    editor.get_by_label("概要").first.fill("短い概要。")
+    press(editor, "保存して編集を続ける")
+    follow(editor, "承認を求める")
+    press(editor, "承認を求める")
+    assert visitor.goto("/initiatives/kakuu-torikumi/").status == 404
+
+    approver.goto("/admin/")
+    follow(approver, "架空の取組")
+    follow(approver, "承認する")
+    press(approver, "承認する")
+    assert visitor.goto("/initiatives/kakuu-torikumi/").status == 200
+    assert "短い概要。" in text_of(visitor)
+
+
+def test_a_published_amount_is_corrected_beside_the_live_page(enter, visitor, department):
+    settlement = builders.make_settlement(
+        fiscal_year=2020, department=department, source=builders.make_document(), locator="第1"
+    )
+    builders.make_item(settlement, "1", name="架空の事業", amount_yen=5_000_000, locator="第1")
+    address = settlement.get_absolute_url()
+
+    editor = enter("架空編集", Role.EDITOR)
+    editor.goto(f"/admin/budgets/settlement/{settlement.pk}/change/")
+    press(editor, "改訂案を作る")
+    assert "公開しているページは、承認されるまで変わりません" in text_of(editor)
+    revision = Settlement.objects.get(revises=settlement)
+    item = revision.items.get()
+    editor.goto(f"/admin/budgets/settlementitem/{item.pk}/change/")
+    editor.get_by_label("決算額（円）").fill("6,000千円")
+    press(editor, "保存して編集を続ける")
+    visitor.goto(address)
+    assert "5,000千円" in text_of(visitor)
+    editor.goto(f"/admin/budgets/settlement/{revision.pk}/review/")
+    assert "5,000,000" in text_of(editor)
+    assert "6,000,000" in text_of(editor)
+    follow(editor, "承認を求める")
+    assert "公開している数値が変わります" in text_of(editor)
+    editor.get_by_label("正誤").check()
+    editor.get_by_label("理由（公開されます）").fill("けたを読み誤っていました。")
+    press(editor, "承認を求める")
+
+    approver = enter("架空承認", Role.APPROVER)
+    follow(approver, f"{revision}")
+    assert "けたを読み誤っていました。" in text_of(approver)
+    follow(approver, "公開後の見え方")
+    assert "6,000千円" in text_of(approver)
+    assert "プレビュー" in text_of(approver)
+    approver.go_back()
+    follow(approver, "承認する")
+    press(approver, "承認する")
+    visitor.goto(address)
+    assert "6,000千円" in text_of(visitor)
+    visitor.goto("/changes/")
+    assert "けたを読み誤っていました。" in text_of(visitor)
+    note = ChangeNote.objects.get()
+    assert (note.old, note.new) == ("5,000,000", "6,000,000")
+
+
+def test_two_editors_at_once_lose_nothing(enter, initiative):
+    first, second = enter("架空一郎", Role.EDITOR), enter("架空二郎", Role.EDITOR)
+    address = f"/admin/initiatives/initiative/{initiative.pk}/change/"
+    first.goto(address)
+    second.goto(address)
+    first.get_by_label("概要").first.fill("一郎の概要")
+    press(first, "保存して編集を続ける")
+    second.get_by_label("概要").first.fill("二郎の概要")
+    press(second, "保存して編集を続ける")
+    told = text_of(second)
+    assert "架空一郎さんが保存しました" in told
+    assert "一郎の概要" in told
+    assert "二郎の概要" in told
+    assert Initiative.objects.get().summary == "一郎の概要"
+    press(second, "あなたの入力の内容にする")
+    assert Initiative.objects.get().summary == "二郎の概要"
+    follow(second, "履歴")
+    assert "第1版" in text_of(second)
+    first.goto(f"/admin/initiatives/initiative/{initiative.pk}/history/")
+    follow(first, "第2版")
+    press(first, "この内容に戻す")
+    assert Initiative.objects.get().summary == "一郎の概要"
+
+
+def test_an_administrator_withdraws_and_approves_alone_with_a_mark(enter, visitor, initiative):
+    administrator = enter("架空管理", Role.ADMINISTRATOR)
+    administrator.goto(f"/admin/initiatives/initiative/{initiative.pk}/change/")
+    follow(administrator, "承認を求める")
+    press(administrator, "承認を求める")
+    follow(administrator, "承認する")
+    administrator.get_by_label("自分の申請を、自分で承認します", exact=False).check()
+    press(administrator, "承認する")
+    assert "自分の申請を自分で承認" in text_of(administrator)
+    follow(administrator, "取り下げる")
+    administrator.get_by_label("取り下げる理由（公開されます）").fill("数値を確かめています。")
+    press(administrator, "取り下げる")
+    assert visitor.goto("/initiatives/kakuu-torikumi/").status == 410
+    assert "数値を確かめています。" in text_of(visitor)
