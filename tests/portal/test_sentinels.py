@@ -6,8 +6,13 @@ Every text of a hidden record holds SECRET; every public address is read for it.
 import datetime
 
 import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.db import models
 from django.utils import timezone
 
+from portal import revisions, versions
+from portal.audit import AuditAction, write_audit
+from portal.models import ImportLog, Reorganisation, Role, Transition
 from portal.publishing import Publication, Status
 from tests.builders import (
     make_change_note,
@@ -31,6 +36,7 @@ from tests.builders import (
     make_report,
     make_settlement,
     make_settlement_figure,
+    make_staff,
 )
 from tests.public_pages import arguments_of, list_addresses, make_world
 
@@ -48,6 +54,7 @@ def hidden_states():
         "draft": {"status": Status.DRAFT},
         "in-review": {"status": Status.IN_REVIEW},
         "withdrawn": {"status": Status.WITHDRAWN},
+        "binned": {"status": Status.BINNED},
         "scheduled": {"status": Status.PUBLISHED, "publish_from": now + DAY},
         "expired": {"status": Status.PUBLISHED, "publish_until": now - DAY},
     }
@@ -179,6 +186,68 @@ def test_nothing_hidden_shows_at_any_public_address(client, worlds):
             text = read(client, variant)
             for trace in (SECRET, SLUG, "98,765,432", "98765432"):
                 assert trace not in text, f"{trace} in {variant}"
+
+
+def rewrite(record):
+    """Put the secret into every text of a record and of all its parts."""
+    for model in [type(record), *(part for part, _ in versions.parts_of(type(record)))]:
+        path = versions.root_path(model) or "pk"
+        unique = {f.name for f in model._meta.concrete_fields if f.unique}
+        names = [
+            field.name
+            for field in versions.fields_of(model)
+            if isinstance(field, models.TextField | models.CharField)
+            and not isinstance(field, models.FileField)
+            and not field.choices
+            and field.name not in unique | {"code", "code_order", "unit", "url"}
+        ]
+        for row in model._base_manager.filter(**{path: record.pk}):
+            for name in names:
+                setattr(row, name, f"{SECRET}{row.pk}")
+            row.save()
+
+
+def test_what_only_the_office_keeps_shows_at_no_public_address(client, worlds):
+    """Revisions, waiting and approved, versions, comments, files: none of it is the public's."""
+    world, _ = worlds
+    editor = make_staff(Role.ADMINISTRATOR, username=f"{SECRET}職員")
+    originals = [
+        *world["initiatives"],
+        world["items"][0].settlement,
+        *world["indicators"],
+        *world["documents"],
+        *world["reports"],
+    ]
+    for number, record in enumerate(originals):
+        revision = revisions.make_revision(record, editor)
+        rewrite(revision)
+        type(revision).objects.filter(pk=revision.pk).update(
+            status=Status.APPROVED if number % 2 else Status.IN_REVIEW,
+            publish_from=timezone.now() + DAY,
+            announcements={"x": {"kind": "update", "text": SECRET}},
+        )
+        Transition.objects.create(
+            content_type=ContentType.objects.get_for_model(record),
+            object_id=record.pk,
+            label=SECRET,
+            action="approve",
+            before="in_review",
+            after="published",
+            username=SECRET,
+            comment=SECRET,
+        )
+        assert SECRET in str(versions.take(revision))
+        versions.save_version(revision, SECRET, editor, SECRET)
+        versions.save_aside(record, versions.take(revision), SECRET, editor, SECRET)
+    ImportLog.objects.create(
+        model=SECRET, file_name=SECRET, sha256="", size=1, file=SECRET.encode(), report=[SECRET]
+    )
+    write_audit(None, AuditAction.IMPORT, user=editor, record=SECRET, detail=SECRET)
+    Reorganisation.objects.create(kind="renamed", fiscal_year=2020, comment=SECRET)
+    for address in list_addresses(arguments_of(**world)):
+        for variant in list_variants(address):
+            assert SECRET not in read(client, variant), variant
+    assert client.get("/api/v1/search", {"q": HALF}).json()["count"] == 0
 
 
 def test_a_hidden_record_has_no_page_of_its_own(client, worlds):
