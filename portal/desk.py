@@ -194,6 +194,7 @@ def departments_of(model, records) -> dict[int, set[int]]:
 def desk_context(request) -> dict:
     publish_due()
     return {
+        "title": "あなたの仕事",
         "desk": [section for section in make_desk(request.user) if section.entries],
         "is_over_all": rights_of(request.user).is_over_all,
     }

@@ -26,22 +26,21 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class RowChange:
-    """A row that was added, removed, or changed in some cells. `number` is that of the old row."""
+    """A row that was added, removed, or changed in some cells.
+
+    `number` is that of the old row; `units` are its unit before and after, "" where it has none.
+    """
 
     kind: str  # "new", "removed", "changed"
     model: type[models.Model]
     number: int
     where: str
     cells: list[Cell] = field(default_factory=list)
+    units: tuple[str, str] = ("", "")
 
     @property
     def kind_label(self) -> str:
         return {"new": "追加", "removed": "削除", "changed": "変更"}[self.kind]
-
-    @property
-    def is_of_figure(self) -> bool:
-        """Tell whether a number that the public could see is changed or gone."""
-        return self.kind != "new" and any(is_figure(self.model, cell.name) for cell in self.cells)
 
 
 def is_figure(model, name: str) -> bool:
@@ -70,6 +69,50 @@ def compare(record_model, old: dict, new: dict, numbers: dict | None = None) -> 
     return changes
 
 
+def merge(record_model, base: dict, late: dict, now: dict) -> dict:
+    """Return `now` with what `late` changed since `base` laid over it; all are of one record.
+
+    Where both changed a field, `late` has it. What both added alike is added once.
+    """
+    merged = {}
+    for label in now.keys() | late.keys():
+        before, mine, rows = (
+            {row["pk"]: row for row in content.get(label, [])} for content in (base, late, now)
+        )
+        theirs = [row | {"pk": None} for pk, row in rows.items() if pk not in before]
+        for pk, row in mine.items():
+            changed = {
+                key: value for key, value in row.items() if before.get(pk, {}).get(key) != value
+            }
+            if pk in before and changed:
+                rows[pk] = rows.get(pk, row) | changed
+            elif pk not in before and row | {"pk": None} not in theirs:
+                rows[pk] = row
+        for pk in before.keys() - mine.keys():
+            rows.pop(pk, None)
+        merged[label] = rows
+    _complete(record_model, merged, late)
+    return {label: [rows[pk] for pk in sorted(rows)] for label, rows in merged.items()}
+
+
+def _complete(record_model, merged, late):
+    """Bring back the rows that others deleted and that the rows of `merged` belong to."""
+    there = {label: {row["pk"]: row for row in rows} for label, rows in late.items()}
+    missing = True
+    while missing:
+        missing = [
+            (wanted, row[f.attname])
+            for part, _ in parts_of(record_model)
+            for f in part._meta.concrete_fields
+            if f.is_relation and (wanted := f.related_model._meta.label_lower) in merged
+            for row in merged[part._meta.label_lower].values()
+            if row[f.attname] and row[f.attname] not in merged[wanted]
+            if row[f.attname] in there[wanted]
+        ]
+        for label, pk in missing:
+            merged[label][pk] = there[label][pk]
+
+
 def _compare_rows(model, old, new, numbers, texts):
     label = model._meta.label_lower
     known = numbers.get(label, {})
@@ -83,11 +126,13 @@ def _compare_rows(model, old, new, numbers, texts):
             yield RowChange("new", model, number, texts.where(model, row, is_new=True), cells)
         elif cells := list(texts.cells(model, before[number], row)):
             where = texts.where(model, row, is_new=True)
-            yield RowChange("changed", model, number, where, cells)
+            units = (before[number].get("unit", ""), row.get("unit", ""))
+            yield RowChange("changed", model, number, where, cells, units)
     for number, row in before.items():
         if number not in seen:
             cells = list(texts.cells(model, row, {}))
-            yield RowChange("removed", model, number, texts.where(model, row), cells)
+            units = (row.get("unit", ""), "")
+            yield RowChange("removed", model, number, texts.where(model, row), cells, units)
 
 
 class _Texts:
@@ -110,7 +155,7 @@ class _Texts:
             old = self.text(f, old_row.get(key), False)
             new = self.text(f, new_row.get(key), True)
             if old != new:
-                yield Cell(str(f.verbose_name), old, new, f.name)
+                yield Cell(str(f.verbose_name), *leave_out_the_same(old, new), f.name)
 
     def text(self, f, value, is_new) -> str:
         if value in (None, "", []):
@@ -157,7 +202,9 @@ class _Texts:
             for label, rows in content.items():
                 model = apps.get_model(label)
                 for f in [*model._meta.concrete_fields, *model._meta.many_to_many]:
-                    if not f.is_relation or f.related_model._meta.label_lower in self.within:
+                    if not f.is_relation or f.related_model in self.parts:
+                        continue
+                    if f.related_model is self.root and model is not self.root:
                         continue
                     key = f.name if f.many_to_many else f.attname
                     for row in rows:
@@ -208,3 +255,22 @@ def _year(value) -> str:
         return format_fiscal_year(value)
     except FiscalYearError:
         return str(value)
+
+
+def leave_out_the_same(old: str, new: str) -> tuple[str, str]:
+    """Return two texts without the lines at their beginning and end that are the same in both."""
+    before, after = old.split("\n"), new.split("\n")
+    if not old or not new or len(before) + len(after) < 6:
+        return old, new
+    start = 0
+    while start < min(len(before), len(after)) and before[start] == after[start]:
+        start += 1
+    end = 0
+    while end < min(len(before), len(after)) - start and before[-1 - end] == after[-1 - end]:
+        end += 1
+    head, tail = ["（前略）"] * bool(start), ["（後略）"] * bool(end)
+
+    def cut(lines):
+        return "\n".join([*head, *lines[start : len(lines) - end], *tail])
+
+    return cut(before), cut(after)

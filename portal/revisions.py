@@ -6,7 +6,7 @@ from django.db import transaction
 
 from . import versions
 from .differences import RowChange, compare, is_figure
-from .models import ChangeKind, ChangeNote, Slugged
+from .models import ChangeKind, ChangeNote, Figure, Slugged
 from .publishing import Revisable, Status
 
 
@@ -84,14 +84,33 @@ def list_figure_changes(revision, changes=None) -> list[FigureChange]:
     """Return the published numbers that a revision changes or takes away."""
     found = []
     for row in list_changes(revision) if changes is None else changes:
-        cells = [cell for cell in row.cells if is_figure(row.model, cell.name)]
+        cells = {c.name: c for c in row.cells if is_figure(row.model, c.name) and c.old}
         if row.kind == "new":
             continue
-        for cell in cells:
-            if cell.old:
-                key = f"{row.model._meta.label_lower}:{row.number}:{cell.name}"
-                found.append(FigureChange(key, row, cell.column, cell.old, cell.new))
+        if {"value", "unit"} & cells.keys() and issubclass(row.model, Figure):
+            found.append(_change_of_value(row, cells))
+            continue
+        for cell in cells.values():
+            found.append(FigureChange(_key(row, cell.name), row, cell.column, cell.old, cell.new))
     return found
+
+
+def _change_of_value(row: RowChange, cells) -> FigureChange:
+    """Return the change of a value with its unit: "12件" to "15件", to "12人", to nothing."""
+    model, (old_unit, new_unit) = row.model, row.units
+    value = cells.get("value")
+    if value is None:  # the unit alone
+        figure = model._base_manager.get(pk=row.number)
+        number = f"{figure.value.normalize():,f}"
+        return FigureChange(
+            _key(row, "value"), row, "値", f"{number}{old_unit}", f"{number}{new_unit}"
+        )
+    new = f"{value.new}{new_unit}" if value.new else ""
+    return FigureChange(_key(row, "value"), row, "値", f"{value.old}{old_unit}", new)
+
+
+def _key(row: RowChange, name: str) -> str:
+    return f"{row.model._meta.label_lower}:{row.number}:{name}"
 
 
 @transaction.atomic

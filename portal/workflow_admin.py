@@ -79,6 +79,8 @@ class StepForm(forms.Form):
                 error_messages={"required": "理由を書いてください。"},
             )
 
+        self.order_fields([*(name for name in self.fields if name != "comment"), "comment"])
+
     def announcements(self) -> dict:
         return {
             change.key: {

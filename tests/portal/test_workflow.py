@@ -4,12 +4,14 @@ import datetime
 import itertools
 
 import pytest
+from django.db import DatabaseError
 from django.utils import timezone
 
 from budgets.models import Settlement, SettlementFigure
 from initiatives.models import Initiative
 from portal import revisions, versions
 from portal.audit import AuditEntry
+from portal.due_revisions import due_revisions_middleware
 from portal.models import ChangeNote, Role, Transition, Version
 from portal.publishing import Status
 from portal.workflow import (
@@ -75,13 +77,17 @@ OWN_STEPS = {
 
 
 class TestWhoMayTakeWhichStep:
-    @pytest.mark.parametrize(("role", "status"), list(itertools.product(OWN_STEPS, OWN_STEPS["editor"])))
+    @pytest.mark.parametrize(
+        ("role", "status"), list(itertools.product(OWN_STEPS, OWN_STEPS["editor"]))
+    )
     def test_the_steps_of_a_role_in_its_own_department(self, role, status, department):
         user = builders.make_staff(role, department)
         initiative = make_initiative(department, status=status)
         assert actions(user, initiative) == OWN_STEPS[role][status]
 
-    @pytest.mark.parametrize(("role", "status"), list(itertools.product(OWN_STEPS, OWN_STEPS["editor"])))
+    @pytest.mark.parametrize(
+        ("role", "status"), list(itertools.product(OWN_STEPS, OWN_STEPS["editor"]))
+    )
     def test_nobody_takes_a_step_in_another_department(self, role, status, department):
         user = builders.make_staff(role, builders.make_department())
         initiative = make_initiative(department, status=status)
@@ -224,18 +230,22 @@ class TestRevisions:
         item.save()
         assert revision.status == Status.DRAFT
         for address in (settlement.get_absolute_url(), "/search/?q=改訂の秘密", "/settlements/"):
-            assert "改訂の秘密" not in client.get(address).content.decode().replace(
-                "q=改訂の秘密", ""
-            ).replace('value="改訂の秘密"', "").split("<main")[1].split("「改訂の秘密」")[0]
+            assert (
+                "改訂の秘密"
+                not in client.get(address)
+                .content.decode()
+                .replace("q=改訂の秘密", "")
+                .replace('value="改訂の秘密"', "")
+                .split("<main")[1]
+                .split("「改訂の秘密」")[0]
+            )
         assert Settlement.objects.published().get() == settlement
 
     def test_there_is_one_revision_at_a_time(self, settlement, editor):
         first = revisions.make_revision(settlement, editor)
         assert revisions.make_revision(settlement, editor) == first
 
-    def test_approval_swaps_the_content_and_keeps_every_number(
-        self, settlement, editor, approver
-    ):
+    def test_approval_swaps_the_content_and_keeps_every_number(self, settlement, editor, approver):
         item, figure = settlement.items.get(), SettlementFigure.objects.get()
         note = builders.make_change_note(figure)
         revision = revisions.make_revision(settlement, editor)
@@ -272,21 +282,25 @@ class TestRevisions:
         copied.value = 15
         copied.save()
         change = revisions.list_figure_changes(revision)[0]
-        assert (change.old, change.new, change.column) == ("12", "15", "値")
+        assert (change.old, change.new, change.column) == ("12件", "15件", "値")
         with pytest.raises(WorkflowError, match="更新か正誤か"):
             perform(revision, "submit", editor)
         said = {change.key: {"kind": "correction", "text": "集計の誤りを直しました。"}}
         perform(revision, "submit", editor, announcements=said)
         perform(revision, "approve", approver)
         note = ChangeNote.objects.published().get()
-        assert (note.kind, note.old, note.new) == ("correction", "12", "15")
+        assert (note.kind, note.old, note.new) == ("correction", "12件", "15件")
         assert note.text == "集計の誤りを直しました。"
         assert note.record == SettlementFigure.objects.get()
         assert "前の項目" in note.field
 
-    def test_a_deleted_figure_and_amount_are_told_on_the_record(
-        self, settlement, editor, approver
-    ):
+    def test_a_changed_unit_is_a_changed_figure(self, settlement, editor):
+        revision = revisions.make_revision(settlement, editor)
+        revision.items.get().figures.update(unit="人")
+        (change,) = revisions.list_figure_changes(revision)
+        assert (change.old, change.new) == ("12件", "12人")
+
+    def test_a_deleted_figure_and_amount_are_told_on_the_record(self, settlement, editor, approver):
         revision = revisions.make_revision(settlement, editor)
         revision.items.get().figures.all().delete()
         changes = revisions.list_figure_changes(revision)
@@ -347,3 +361,34 @@ class TestRevisions:
         perform(revision, "approve", approver)
         settlement.refresh_from_db()
         assert (settlement.status, settlement.withdrawal_reason) == (Status.PUBLISHED, "")
+
+
+class TestDueRevisions:
+    def test_a_request_publishes_what_is_due_once_a_minute(
+        self, settlement, editor, approver, rf, monkeypatch
+    ):
+        now = [1000.0]
+        monkeypatch.setattr("portal.due_revisions.time.monotonic", lambda: now[0])
+        middleware = due_revisions_middleware(lambda request: "answer")
+        assert middleware(rf.get("/")) == "answer"
+        revision = revisions.make_revision(settlement, editor)
+        revision.introduction = "新しい概要"
+        revision.save()
+        perform(revision, "submit", editor)
+        later = timezone.now() + datetime.timedelta(hours=1)
+        perform(revision, "approve", approver, publish_from=later)
+        Settlement.objects.filter(pk=revision.pk).update(publish_from=timezone.now())
+        middleware(rf.get("/"))
+        settlement.refresh_from_db()
+        assert settlement.introduction == "前の概要"
+        now[0] += 61
+        middleware(rf.get("/"))
+        settlement.refresh_from_db()
+        assert settlement.introduction == "新しい概要"
+
+    def test_a_failure_spoils_no_answer(self, rf, monkeypatch):
+        def fail():
+            raise DatabaseError
+
+        monkeypatch.setattr("portal.due_revisions.publish_due", fail)
+        assert due_revisions_middleware(lambda request: "answer")(rf.get("/")) == "answer"
