@@ -26,6 +26,7 @@ LIST_PAGES = [
     "document_list",
     "glossary",
     "open_data",
+    "open_data_dictionary",
     "change_list",
     "guide_settlement",
     "guide_checks",

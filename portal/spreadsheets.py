@@ -14,7 +14,7 @@ import io
 import re
 import unicodedata
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import IO, Any, NamedTuple
 from xml.etree import ElementTree
@@ -25,6 +25,7 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.escape import unescape
+from openpyxl.worksheet.datavalidation import DataValidation
 
 
 class SpreadsheetError(ValueError):
@@ -52,6 +53,8 @@ class Table(NamedTuple):
 
 CSV_ENCODINGS = {"utf-8-sig": "UTF-8（BOM付き）", "utf-8": "UTF-8", "cp932": "Shift_JIS（CP932）"}
 DICTIONARY_TITLE = "データ辞書"
+GUIDE_TITLE = "データ項目の説明"
+GUIDE_HEADER = ("列名", "要るか", "書き方", "選べる値", "空欄の意味")
 DICTIONARY_HEADER = ("列名", "意味", "単位・形式", "必須")
 MEGABYTE = 2**20
 MAX_COLUMNS = 500
@@ -60,6 +63,8 @@ MAX_CELL_LENGTH = 32_767  # of Excel
 MAX_EXACT_DIGITS = 15  # of a number in Excel
 MAX_PROBLEMS = 20
 MAX_SHEET_ROWS = 1_048_576  # of Excel, the header among them
+MAX_LIST_LENGTH = 255  # of the choices that a cell of Excel offers
+TEXT_FORMAT = "@"
 NOT_IN_EXCEL = "Excel のセルに書けない内容があります"
 RESAVE = "Excel で「CSV UTF-8（コンマ区切り）」として保存し直してください。"
 
@@ -88,7 +93,7 @@ def decode(data: bytes, encoding: str | None = None) -> Decoded:
     read it as gibberish), 外字, and anything else, naming line and byte.
     """
     _refuse_other_formats(data)
-    if encoding is None:
+    if encoding is None or (encoding == "utf-8" and data.startswith(b"\xef\xbb\xbf")):
         encoding = _find_encoding(data)
     body = data.removeprefix(b"\xef\xbb\xbf") if encoding == "utf-8-sig" else data
     try:
@@ -126,8 +131,27 @@ def read_csv(
     return _make_table(_csv_rows(decoded.text), decoded.encoding, decoded.ambiguous, max_rows)
 
 
+def read_pasted(text: str, *, max_rows: int = 100_000) -> list[Row]:
+    """Return the rows of cells copied from Excel (tabs between them), all of the same width.
+
+    Wholly blank rows and columns at the end are left out; the lines count from 1.
+    Raises SpreadsheetError, naming the line, for a cell whose quotes do not close.
+    """
+    found = [(line, cells) for line, cells in _csv_rows(text, "\t") if any(map(str.strip, cells))]
+    if len(found) > max_rows:
+        raise SpreadsheetError(f"{max_rows:,}行を超えています。分けてください。")
+    filled = [number for _, cells in found for number, cell in enumerate(cells, 1) if cell.strip()]
+    width = max(filled, default=0)
+    if width > MAX_COLUMNS:
+        raise SpreadsheetError(f"{MAX_COLUMNS}列を超えています。分けてください。")
+    return [
+        Row(line, tuple([unguard(cell) for cell in cells[:width]] + [""] * (width - len(cells))))
+        for line, cells in found
+    ]
+
+
 def read_xlsx(data: bytes, *, max_bytes: int = 10 * MEGABYTE, max_rows: int = 100_000) -> Table:
-    """Return the table of the first sheet that is not the データ辞書, as text cells.
+    """Return the table of the first sheet that does not explain another one, as text cells.
 
     1.0 -> "1"; 0.1 -> "0.1"; dates -> "2024-08-02"; booleans -> "TRUE"; formulas -> their result.
     Raises SpreadsheetError for what is no readable workbook, naming the cell where there is one.
@@ -154,16 +178,23 @@ def read_xlsx(data: bytes, *, max_bytes: int = 10 * MEGABYTE, max_rows: int = 10
 
 
 def write_csv(
-    header: Sequence[str], rows: Iterable[Sequence[Any]], encoding: str = "utf-8-sig"
+    header: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    encoding: str = "utf-8-sig",
+    *,
+    names: Sequence[str] = (),
 ) -> bytes:
     """Return a CSV file with CRLF: None as a blank, numbers with all digits, dates in ISO form.
 
-    Raises SpreadsheetError naming row, column and character for what the encoding cannot hold.
+    Raises SpreadsheetError naming row, column and character for what the encoding cannot hold;
+    also the record, where `names` holds one for each row.
     """
     rows = list(rows)
     problems = []
     for number, row in enumerate(_all_rows(header, rows), start=1):
-        problems += _problems(number, header, row, lambda text: _characters_lost(text, encoding))
+        found = _problems(number, header, row, lambda text: _characters_lost(text, encoding))
+        name = f"（{names[number - 2]}）" if names and number > 1 else ""
+        problems += [f"{problem}{name}" for problem in found]
     _refuse(
         problems, f"{CSV_ENCODINGS[encoding]}で書けない文字があります。UTF-8 で書き出してください"
     )
@@ -218,13 +249,16 @@ def save_xlsx(
     """
     workbook = openpyxl.Workbook(write_only=True)
     sheet = _open_sheet(workbook, title, header, [header])
-    for number, row in enumerate(rows, start=2):
-        if number > MAX_SHEET_ROWS:
-            raise SpreadsheetError(
-                f"Excel のシートには{MAX_SHEET_ROWS:,}行までしか書けません。CSV をお使いください。"
-            )
-        _refuse(_problems(number, header, row, _characters_illegal_in_xml), NOT_IN_EXCEL)
-        sheet.append([_make_cell(sheet, cell) for cell in row])
+    try:
+        for number, row in enumerate(rows, start=2):
+            if number > MAX_SHEET_ROWS:
+                raise SpreadsheetError(
+                    f"Excel のシートには{MAX_SHEET_ROWS:,}行までしか書けません。CSV をお使いください。"
+                )
+            _refuse(_problems(number, header, row, _characters_illegal_in_xml), NOT_IN_EXCEL)
+            sheet.append([_make_cell(sheet, cell) for cell in row])
+    finally:
+        sheet.close()
     _add_dictionary(workbook, dictionary)
     workbook.save(file)
 
@@ -235,16 +269,23 @@ def write_xlsx(
     *,
     title: str,
     dictionary: Iterable[tuple[str, str, str, bool]] | None = None,
+    guide: Iterable[Sequence[str]] | None = None,
+    text_columns: Collection[str] = (),
+    choices: Mapping[str, Sequence[str]] | None = None,
 ) -> bytes:
-    """Return a workbook: a sheet named by the title and, where given, the データ辞書.
+    """Return a workbook: a sheet named by the title and, where given, the データ辞書 or a guide.
 
     Text stays text (leading zeros, "=1+1"), numbers are numbers while Excel keeps all digits.
-    A row of the dictionary: column, meaning, unit or format, whether it is required.
+    A row of the dictionary: column, meaning, unit or format, whether it is required; one of the
+    guide stands under GUIDE_HEADER. What staff add to `text_columns` stays text too; Excel offers
+    the `choices` of a column in its cells, and takes others after asking.
     """
     workbook = openpyxl.Workbook(write_only=True)
-    _add_sheet(workbook, title, header, list(rows))
+    _add_sheet(workbook, title, header, list(rows), text_columns, choices or {})
     if dictionary is not None:
         _add_dictionary(workbook, dictionary)
+    if guide is not None:
+        _add_sheet(workbook, GUIDE_TITLE, GUIDE_HEADER, list(guide))
     stream = io.BytesIO()
     workbook.save(stream)
     return stream.getvalue()
@@ -296,13 +337,20 @@ def _is_private(character: str) -> bool:
     return "\ue000" <= character <= "\uf8ff" or "\x80" <= character <= "\xa0"
 
 
+def show_readings(data: bytes) -> dict[str, str]:
+    """Return, by encoding, a part of an ambiguous file as each encoding reads it."""
+    body = data.removeprefix(b"\xef\xbb\xbf")
+    line = next(line for line in NEWLINE.split(body) if not line.isascii())
+    return {name: line.decode(name)[:40] for name in ("utf-8", "cp932")}
+
+
 def _place_of(data: bytes, position: int) -> str:
     line = len(NEWLINE.findall(data, 0, position)) + 1
     return f"{line}行目（先頭から{position + 1}バイト目）"
 
 
-def _csv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+def _csv_rows(text: str, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     while True:
         line = reader.line_num + 1
         try:
@@ -324,10 +372,11 @@ def _csv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
 
 def _xlsx_rows(data: bytes) -> Iterator[tuple[int, list[str]]]:
     workbook = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-    sheet = next((sheet for sheet in workbook.worksheets if sheet.title != DICTIONARY_TITLE), None)
+    explaining = {DICTIONARY_TITLE, GUIDE_TITLE}
+    sheet = next((sheet for sheet in workbook.worksheets if sheet.title not in explaining), None)
     if sheet is None:
         raise SpreadsheetError(
-            "データのシートがありません。データ辞書とは別のシートに置いてください。"
+            "データのシートがありません。データ辞書などの説明とは別のシートに置いてください。"
         )
     sheet.reset_dimensions()  # a file may state millions of rows that it does not have
     with sheet._get_source() as source:
@@ -506,19 +555,49 @@ def _add_dictionary(
 
 
 def _add_sheet(
-    workbook: openpyxl.Workbook, title: str, header: Sequence[str], rows: list[Sequence[Any]]
+    workbook: openpyxl.Workbook,
+    title: str,
+    header: Sequence[str],
+    rows: list[Sequence[Any]],
+    text_columns: Collection[str] = (),
+    choices: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     problems = []
     for number, row in enumerate(_all_rows(header, rows), start=1):
         problems += _problems(number, header, row, _characters_illegal_in_xml)
     _refuse(problems, NOT_IN_EXCEL)
-    sheet = _open_sheet(workbook, title, header, [header, *rows])
+    sheet = _open_sheet(workbook, title, header, [header, *rows], text_columns)
+    for column, texts in (choices or {}).items():
+        _offer(sheet, get_column_letter(header.index(column) + 1), texts)
+    is_text = [column in text_columns for column in header]
     for row in rows:
-        sheet.append([_make_cell(sheet, cell) for cell in row])
+        cells = zip(row, is_text, strict=True)
+        sheet.append([_make_cell(sheet, cell, is_text=text) for cell, text in cells])
+
+
+def _offer(sheet: Any, letter: str, texts: Sequence[str]) -> None:
+    formula = '"' + ",".join(texts) + '"'
+    if len(formula) > MAX_LIST_LENGTH or any("," in text or '"' in text for text in texts):
+        return  # Excel cannot hold such a list in the cell; the guide names the choices
+    rule = DataValidation(
+        type="list",
+        formula1=formula,
+        allow_blank=True,
+        showErrorMessage=True,
+        errorStyle="warning",
+        errorTitle="選べる値",
+        error=f"{'、'.join(texts)} のどれかを書いてください。"[:200],
+    )
+    rule.add(f"{letter}2:{letter}{MAX_SHEET_ROWS}")
+    sheet.data_validations.append(rule)
 
 
 def _open_sheet(
-    workbook: openpyxl.Workbook, title: str, header: Sequence[str], lines: list[Sequence[Any]]
+    workbook: openpyxl.Workbook,
+    title: str,
+    header: Sequence[str],
+    lines: list[Sequence[Any]],
+    text_columns: Collection[str] = (),
 ) -> Any:
     """Add a sheet with its header, the columns as wide as the lines need."""
     name = title.translate(str.maketrans("[]:*?/\\'", "［］：＊？／＼’"))[:31]
@@ -526,7 +605,10 @@ def _open_sheet(
     sheet.freeze_panes = "A2"
     for position, column in enumerate(zip(*lines, strict=True), start=1):
         letter = get_column_letter(position)
-        sheet.column_dimensions[letter].width = min(max(map(_display_width, column)), 60) + 2
+        dimension = sheet.column_dimensions[letter]
+        dimension.width = min(max(map(_display_width, column)), 60) + 2
+        if column[0] in text_columns:
+            dimension.number_format = TEXT_FORMAT
     sheet.append([_make_cell(sheet, cell, is_bold=True) for cell in header])
     return sheet
 
@@ -536,8 +618,12 @@ def _display_width(value: Any) -> int:
     return max(sum(1 + (unicodedata.east_asian_width(c) in "FWA") for c in line) for line in lines)
 
 
-def _make_cell(sheet: Any, value: Any, *, is_bold: bool = False) -> WriteOnlyCell:
+def _make_cell(
+    sheet: Any, value: Any, *, is_bold: bool = False, is_text: bool = False
+) -> WriteOnlyCell:
     cell = WriteOnlyCell(sheet)
+    if is_text:
+        cell.number_format = TEXT_FORMAT
     if is_bold:
         cell.font = Font(bold=True)
     if value is None or isinstance(value, bool) or _is_exact_in_excel(value):

@@ -1,6 +1,7 @@
-from django.db.models import Exists, OuterRef, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils import timezone
 
 from budgets.models import Program, Settlement, SettlementItem
 from budgets.shares import slice_items
@@ -15,10 +16,11 @@ from initiatives.models import (
 )
 from initiatives.views import initiatives_as_cards, newest_of_each_indicator
 
-from .addresses import redirect_former_slug
+from .addresses import redirect_former_slug, tell_withdrawal
 from .changes import list_changes
 from .charts import make_treemaps
 from .citations import list_citations
+from .fiscal_year import fiscal_year_of
 from .forms import (
     ChangeListForm,
     DepartmentListForm,
@@ -31,6 +33,7 @@ from .forms import (
 from .lists import ListForm, csv_response
 from .models import ChangeNote, Department, GlossaryTerm, SearchKind, SourceDocument
 from .search import count_facets, drop_words, list_examples, suggest
+from .succession import load_succession
 from .tables import (
     CHANGE_COLUMNS,
     CITATION_COLUMNS,
@@ -106,10 +109,16 @@ def department_list(request):
     departments = form.filter(
         Department.objects.published()
         .select_related("parent")
+        .prefetch_related("successors")
         .annotate(
+            is_abolished=Q(
+                abolished_in__isnull=False,
+                abolished_in__lte=fiscal_year_of(timezone.localdate()),
+            ),
             settlement_count=Settlement.objects.published().count_per("department"),
             initiative_count=Initiative.objects.published().count_per("departments"),
         )
+        .order_by("is_abolished", "position", "slug")
     )
     if form.wants_csv:
         return csv_response(request, "departments", DEPARTMENT_COLUMNS, departments)
@@ -123,11 +132,10 @@ def department_list(request):
 @redirect_former_slug(Department)
 def department_detail(request, slug):
     department = get_object_or_404(
-        Department.objects.published()
-        .select_related("parent")
-        .prefetch_related("children", "successors", "predecessors"),
+        Department.objects.published().select_related("parent").prefetch_related("children"),
         slug=slug,
     )
+    succession = load_succession()
     trail = [("部局", reverse("department_list"))]
     if department.parent:
         trail.append((department.parent, department.parent.get_absolute_url()))
@@ -137,6 +145,14 @@ def department_detail(request, slug):
         {
             "department": department,
             "trail": trail,
+            "predecessors": [
+                (old, succession.name_step(old, department))
+                for old in succession.before(department)
+            ],
+            "successors": [
+                (new, succession.name_step(department, new)) for new in succession.after(department)
+            ],
+            "present": succession.present_beyond(department),
             "settlements": Settlement.objects.published()
             .for_department(department)
             .with_totals()
@@ -161,6 +177,7 @@ def document_list(request):
     )
 
 
+@tell_withdrawal(SourceDocument)
 @redirect_former_slug(SourceDocument)
 def document_detail(request, slug):
     document = get_object_or_404(SourceDocument.objects.published(), slug=slug)

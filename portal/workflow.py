@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
+from django.dispatch import Signal
 from django.utils import timezone
 
 from . import versions
@@ -20,6 +21,9 @@ from .revisions import (
     list_figure_changes,
 )
 from .rights import rights_of
+
+# Sent with `record` within the transaction in which its content became public, or public anew.
+content_published = Signal()
 
 
 class WorkflowError(ValueError):
@@ -237,6 +241,8 @@ def _move(record, rule: Rule, user, comment, publish_from, publish_until):
         record.withdrawal_reason = ""
     record.status = rule.target
     record.save()
+    if rule.is_approval:
+        content_published.send(sender=type(record), record=record)
     return record
 
 
@@ -246,6 +252,7 @@ def publish_revision(revision, user):
     pks = list(steps.values_list("pk", flat=True))
     original = apply_revision(revision, user)
     Transition.objects.filter(pk__in=pks).update(object_id=original.pk)
+    content_published.send(sender=type(original), record=original)
     return original
 
 

@@ -3,6 +3,8 @@
 from django.urls import URLResolver, get_resolver, reverse
 
 from initiatives.images import WIDTHS
+from portal.open_data_metadata import FORMATS
+from portal.open_data_tables import TABLES
 from portal.sitemaps import SITEMAPS
 from tests import builders
 
@@ -67,8 +69,19 @@ def arguments_of(**records) -> dict[str, list[dict]]:
         "initiative_image_width": [
             {"pk": image.pk, "width": WIDTHS[0]} for image in records.get("images", [])
         ],
+        # tests/portal/test_open_data.py reads all files in all formats.
+        "open_data_file": [
+            *({"name": name, "format": "csv"} for name in TABLES),
+            *({"name": "documents", "format": format} for format in FORMATS if format != "csv"),
+        ],
+        "open_data_sha256": [{"name": "documents", "format": "csv"}],
         "sitemap_section": [{"section": section} for section in SITEMAPS],
     }
+
+
+def is_bulk_file(address: str) -> bool:
+    """Tell whether a file of the open-data page lies there: it refuses unknown parameters."""
+    return address.startswith("/open-data/") and not address.endswith("/")
 
 
 def make_world(**publication) -> dict[str, list]:

@@ -26,6 +26,7 @@ PAGES = {
     "glossary": "/glossary/",
     "search": "/search/?q=動画&kind=nothing",
     "open_data": "/open-data/",
+    "open_data_dictionary": "/open-data/dictionary/",
     "guide_settlement": "/guide/settlement/",
     "guide_checks": "/guide/checks/",
     "coverage": "/coverage/",
@@ -36,6 +37,8 @@ PAGES = {
 NOT_HTML = {
     *("feed", "sitemap", "sitemap_section", "robots", "favicon", "healthz"),
     *("initiative_image", "initiative_image_width"),
+    *(f"open_data_{name}" for name in ("file", "sha256", "zip", "manifest", "package", "catalog")),
+    *("security_txt", "opensearch"),
 }
 WIDTHS = (1280, 768, 360, 320)
 

@@ -27,7 +27,7 @@ from tests.builders import (
     make_settlement_figure,
     make_term,
 )
-from tests.public_pages import arguments_of, list_addresses, make_world
+from tests.public_pages import arguments_of, is_bulk_file, list_addresses, make_world
 
 pytestmark = pytest.mark.django_db
 
@@ -95,6 +95,7 @@ def test_the_number_of_queries_is_small_and_does_not_grow(client, query):
         address + query
         for address in list_addresses(arguments_of(**world))
         if not address.startswith(("/api/v1/", "/sitemap", "/favicon", "/healthz", "/feed"))
+        and not is_bulk_file(address)
     ]
     few = {address: count_queries(client, address) for address in addresses}
     assert {address: count for address, count in few.items() if count > 12} == {}

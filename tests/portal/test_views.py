@@ -414,7 +414,7 @@ class TestEveryPage:
 
 def test_a_fault_answers_with_a_page_that_needs_nothing(client, monkeypatch):
     client.raise_request_exception = False
-    monkeypatch.setattr("portal.views.list_datasets", lambda: 1 / 0)
+    monkeypatch.setattr("portal.open_data.list_datasets", lambda: 1 / 0)
     answer = client.get("/open-data/")
     assert answer.status_code == 500
     assert "ただいま表示できません" in answer.content.decode()
