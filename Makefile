@@ -1,7 +1,7 @@
 # The commands of this project; `make` alone lists them.
 PYTHON ?= python3
 PORT ?= 8000
-# What else pytest is to be told: make test ARGS="tests/portal -k feed"
+# What else pytest is to be told: make test ARGS="tests/portal -k feed"; or make_demo_staff: ARGS=--reset
 ARGS ?=
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
@@ -9,11 +9,11 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 READ_PROJECT := import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))
 TEMPLATES = $(shell find templates -name '*.html')
 
-.PHONY: help run build admin test lint format bench clean
+.PHONY: help run build admin demo-staff test lint format bench clean
 .DELETE_ON_ERROR:
 
 help:
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile
 
 run: build ## 準備をすべて済ませて、http://127.0.0.1:8000/ で動かす（PORT=8080 で変更）
 	@$(MANAGE) migrate --verbosity 0
@@ -26,6 +26,9 @@ build: staticfiles/staticfiles.json ## パッケージと静的ファイルを�
 admin: .venv/installed .env ## 最初の管理者を作る（DJANGO_SUPERUSER_* があれば、聞かずに作る）
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) createsuperuser $(if $(DJANGO_SUPERUSER_PASSWORD),--noinput)
+
+demo-staff: build ## 管理画面を試すための、架空の部局の職員3人と記録を作る（DEBUG=1 のときだけ）
+	@$(MANAGE) make_demo_staff $(ARGS)
 
 test: .venv/installed-dev .env ## すべての試験（DATABASE_URL があれば、そのデータベースで）
 	@HTTPS=0 DEBUG=0 $(BIN)/python -m pytest -n auto $(ARGS)

@@ -8,13 +8,14 @@ from portal.record_admin import (
     PUBLICATION_FIELDSET,
     PartAdmin,
     RecordAdmin,
+    StateFilter,
     add_url,
     amount_label,
     fiscal_year_label,
     list_url,
 )
 from portal.record_inlines import COMPACT, FigureInline, RecordInline, limit_choices
-from portal.spreadsheet_admin import FigureAdmin, SpreadsheetAdmin
+from portal.spreadsheet_admin import FigureAdmin, SpreadsheetAdmin, paste_links
 
 from .checks import check_item, check_settlement
 from .facts import load_item_facts
@@ -31,12 +32,14 @@ from .models import (
     SettlementFigure,
     SettlementItem,
 )
+from .report_admin import DocumentPages, reading_address
 from .resources import (
     ProgramResource,
     SettlementFigureResource,
     SettlementItemResource,
     SettlementResource,
 )
+from .tree_admin import TreePages
 
 CHECKS_FIELDSET = (
     "突合",
@@ -59,12 +62,13 @@ class PriorityPolicyInline(RecordInline):
 
 
 @admin.register(Settlement)
-class SettlementAdmin(SpreadsheetAdmin):
+class SettlementAdmin(TreePages, DocumentPages, SpreadsheetAdmin):
+    change_list_template = "admin/budgets/settlement_change_list.html"
     resource_classes = [SettlementResource]
-    list_display = ["year", "department", "stage", "items", "stated_amount", "status"]
+    list_display = ["year", "department", "stage", "items", "stated_amount", "state"]
     list_display_links = ["year", "department"]
     list_filter = [
-        "status",
+        StateFilter,
         "fiscal_year",
         ("department", admin.RelatedOnlyFieldListFilter),
         "stage",
@@ -87,11 +91,13 @@ class SettlementAdmin(SpreadsheetAdmin):
 
     def get_links(self, request, settlement):
         items = list_url("budgets_settlementitem", settlement__id__exact=settlement.pk)
-        return [
-            ("決算項目の一覧", items),
-            ("決算項目を追加", add_url("budgets_settlementitem", settlement=settlement.pk)),
-            *super().get_links(request, settlement),
-        ]
+        links = [("決算項目の一覧", items)]
+        if self.has_change_permission(request, settlement):
+            add = add_url("budgets_settlementitem", settlement=settlement.pk)
+            links.append(("決算項目を追加", add))
+        if self.may_write(request):
+            links.append(("文書から取り込む・見比べる", reading_address(settlement)))
+        return [*links, *super().get_links(request, settlement)]
 
     @admin.display(description="年度", ordering="fiscal_year")
     def year(self, settlement):
@@ -225,6 +231,7 @@ class SettlementItemAdmin(SpreadsheetAdmin):
             ("この決算の項目の一覧", items),
             ("下位の項目を追加", add_url("budgets_settlementitem", **below)),
             ("この項目の実績値", figures),
+            *paste_links(request, item, "budgets_settlementfigure"),
             *super().get_links(request, item),
         ]
 

@@ -18,6 +18,7 @@ from portal.models import (
 )
 from portal.publishing import PublicationQuerySet, Revisable, live_q, published_q
 
+from .former_codes import FormerCode  # noqa: F401 - a model of this app
 from .item_codes import (
     CODE_PATTERN,
     MAX_LEVEL,
@@ -27,6 +28,8 @@ from .item_codes import (
     item_label,
     parent_code,
 )
+from .report_reading import ReportReading  # noqa: F401 - a model of this app
+from .snapshots import Snapshot  # noqa: F401 - a model of this app
 
 
 class Stage(models.TextChoices):
@@ -406,6 +409,10 @@ class PriorityEffort(models.Model):
 
     def __str__(self):
         return self.name
+
+    def clean(self):
+        if self.item and self.item.settlement_id != self.policy.settlement_id:
+            raise ValidationError({"item": "決算項目は、同じ決算の中から選んでください。"})
 
     def natural_key(self):
         return (*self.policy.natural_key(), self.name)

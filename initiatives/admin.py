@@ -7,11 +7,12 @@ from portal.record_admin import (
     PUBLICATION_FIELDSET,
     PartAdmin,
     RecordAdmin,
+    StateFilter,
     fiscal_year_label,
     list_url,
 )
 from portal.record_inlines import COMPACT, FORM_FIELDS, FigureInline, RecordInline
-from portal.spreadsheet_admin import FigureAdmin, SpreadsheetAdmin
+from portal.spreadsheet_admin import FigureAdmin, SpreadsheetAdmin, paste_links
 
 from .forms import PictureFormField
 from .models import (
@@ -43,7 +44,7 @@ class PillarInline(RecordInline):
 @admin.register(Plan)
 class PlanAdmin(RecordAdmin):
     list_display = ["name", "years", "status"]
-    list_filter = ["status"]
+    list_filter = [StateFilter]
     search_fields = ["name", "slug"]
     autocomplete_fields = ["source"]
     inlines = [PillarInline]
@@ -78,8 +79,8 @@ class PillarAdmin(RecordAdmin):
 
 @admin.register(ResultsReport)
 class ResultsReportAdmin(RecordAdmin):
-    list_display = ["title", "presented_on", "term_year", "status"]
-    list_filter = ["status"]
+    list_display = ["title", "presented_on", "term_year", "state"]
+    list_filter = [StateFilter]
     date_hierarchy = "presented_on"
     search_fields = ["title", "slug"]
     autocomplete_fields = ["source"]
@@ -120,9 +121,9 @@ class InitiativeLinkInline(RecordInline):
 @admin.register(Initiative)
 class InitiativeAdmin(SpreadsheetAdmin):
     resource_classes = [InitiativeResource]
-    list_display = ["title", "pillar", "report", "fiscal_year_name", "status"]
+    list_display = ["title", "pillar", "report", "fiscal_year_name", "state"]
     list_filter = [
-        "status",
+        StateFilter,
         ("pillar", admin.RelatedOnlyFieldListFilter),
         ("report", admin.RelatedOnlyFieldListFilter),
         "fiscal_year",
@@ -138,7 +139,7 @@ class InitiativeAdmin(SpreadsheetAdmin):
         InitiativeLinkInline,
     ]
     fieldsets = [
-        (None, {"fields": ["title", "slug", "report", "pillar"]}),
+        (None, {"fields": ["report", "pillar", "title", "slug"]}),
         ("内容", {"fields": ["summary", "body", "easy_summary"]}),
         (
             "時期",
@@ -159,7 +160,8 @@ class InitiativeAdmin(SpreadsheetAdmin):
 
     def get_links(self, request, initiative):
         figures = list_url("initiatives_initiativefigure", initiative__id__exact=initiative.pk)
-        return [("この取組の実績値", figures), *super().get_links(request, initiative)]
+        pasting = paste_links(request, initiative, "initiatives_initiativefigure")
+        return [("この取組の実績値", figures), *pasting, *super().get_links(request, initiative)]
 
 
 @admin.register(InitiativeFigure)
@@ -213,9 +215,9 @@ class IndicatorValueInline(RecordInline):
 @admin.register(Indicator)
 class IndicatorAdmin(SpreadsheetAdmin):
     resource_classes = [IndicatorResource]
-    list_display = ["name", "unit", "direction", "period_kind", "department", "status"]
+    list_display = ["name", "unit", "direction", "period_kind", "department", "state"]
     list_filter = [
-        "status",
+        StateFilter,
         "period_kind",
         "direction",
         ("department", admin.RelatedOnlyFieldListFilter),

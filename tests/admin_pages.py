@@ -3,21 +3,26 @@
 import re
 from html.parser import HTMLParser
 
+from django.apps import apps
 from django.contrib import admin
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from portal.models import AuditEntry
+from portal import versions
+from portal.models import ImportLog, ImportState, Role
+from portal.publishing import Publication, Revisable
+from portal.workflow import RULES
 from tests import builders
 
 # Names of formats and of things that staff meet under just these names.
 KNOWN_WORDS = {"CSV", "UTF", "BOM", "Shift", "JIS", "Excel", "XLSX", "Markdown", "Control", "Mac"}
-KNOWN_WORDS |= {"Command", "URL", "MB", "LDAP", "CC", "BY", "CP"}
+KNOWN_WORDS |= {"Command", "URL", "MB", "LDAP", "CC", "BY", "CP", "SHA"}
 MADE_UP = re.compile(
-    r"[a-z]+(-[a-z]+)*-\d+|[a-z.]+@[a-z.]+|\badmin\b|https?://\S+|\S+\.png|md5|\S+\*{3,}"
+    r"[a-z]+(-[a-z]+)*-\d+|[a-z.]+@[a-z.]+|\badmin\b|https?://\S+|\S+\.png|md5|\S+\*{3,}|\S+\.csv|[0-9a-f]{64}"
 )
 ELSEWHERE = re.compile(r"(?!http://testserver/|https://www\.example\.jp/)((https?:)?//|\w+:)")
 SPOKEN_ATTRIBUTES = {"alt", "title", "placeholder", "aria-label"}
@@ -41,7 +46,7 @@ class Page(HTMLParser):
             if name in ("src", "href") and ELSEWHERE.match(value or ""):
                 self.blocked.append(f"<{tag} {name}={value!r}>")
             if name in SPOKEN_ATTRIBUTES or (
-                name == "value" and attributes.get("type") == "submit"
+                tag == "input" and name == "value" and attributes.get("type") == "submit"
             ):
                 self.words.append(value or "")
 
@@ -61,8 +66,8 @@ class Page(HTMLParser):
         return set(re.findall(r"[A-Za-z]{2,}", text)) - KNOWN_WORDS
 
 
-def make_everything():
-    """Make one record of each kind, joined to one another."""
+def make_everything(status=None):
+    """Make one record of each kind, joined to one another; `status` is that of all publications."""
     settlement = builders.make_settlement(department=builders.make_department(parent=None))
     item = builders.make_item(settlement, "1.2.3", amount_yen=4_016_000)
     whole = builders.make_settlement_figure(item, label="全体", value=10)
@@ -82,8 +87,20 @@ def make_everything():
     builders.make_image(initiative)
     builders.make_change_note(item)
     builders.make_term()
-    Group.objects.create(name="架空課")
-    User.objects.create(username="kakuu-1")
+    builders.make_import_log()
+    builders.make_staff(Role.EDITOR, settlement.department, username="kakuu-1")
+    ImportLog.objects.create(
+        model="portal.glossaryterm",
+        state=ImportState.IMPORTED,
+        file_name="架空.csv",
+        sha256="0" * 64,
+        size=0,
+        file=b"",
+        username="kakuu-1",
+    )
+    for model in apps.get_models() if status else []:
+        if issubclass(model, Revisable):
+            model.objects.update(status=status)
 
 
 def list_screens(model) -> dict[str, str]:
@@ -95,14 +112,27 @@ def list_screens(model) -> dict[str, str]:
     screens = {action: reverse(f"{name}_{action}") for action in ("changelist", "add")}
     for action in ("change", "delete", "history"):
         screens[action] = reverse(f"{name}_{action}", args=[record.pk])
-    if model is AuditEntry:  # is read, and neither added nor deleted
-        del screens["add"], screens["delete"]
-    if hasattr(model, "history"):
-        version = record.history.first()
-        screens["version"] = reverse(f"{name}_simple_history", args=[record.pk, version.pk])
+    if not model_admin.has_add_permission(superuser_request()):
+        del screens["add"]
+    if not model_admin.has_delete_permission(superuser_request(), record):
+        del screens["delete"]
+    if versions.is_versioned(model) and versions.root_model(model) is model:
+        versions.save_version(record, "作成")
+        screens["version"] = reverse(f"{name}_version", args=[record.pk, 1])
+        if issubclass(model, Publication):
+            screens |= {step: reverse(f"{name}_step", args=[record.pk, step]) for step in RULES}
+            for action in ("review", "preview"):
+                screens[action] = reverse(f"{name}_{action}", args=[record.pk])
     if getattr(model_admin, "resource_classes", None):
         screens |= {action: reverse(f"{name}_{action}") for action in ("import", "export")}
     return screens
+
+
+def superuser_request():
+    request = RequestFactory().get("/")
+    request.user = User(is_superuser=True, is_staff=True)
+    request.resolver_match = None
+    return request
 
 
 def page_url(model, action) -> str:
@@ -191,7 +221,7 @@ class _Form(HTMLParser):
             self.textarea = name
             self.values[name] = ""
         elif tag == "input" and name and (kind not in NOT_SENT or "checked" in found):
-            self.values[name] = found.get("value", "")
+            self.values[name] = found.get("value", "on" if "checked" in found else "")
 
     def handle_endtag(self, tag):
         if tag == "form":

@@ -1,6 +1,7 @@
 import pytest
 
 from budgets.models import Settlement, SettlementFigure, SettlementItem
+from portal.publishing import Status
 from tests import builders
 from tests.admin_pages import import_file, list_problems, upload
 
@@ -15,7 +16,8 @@ def staff(db, admin_client):
 
 @pytest.fixture
 def settlement(db):
-    return builders.make_settlement(department=builders.make_department(slug="strategy"))
+    department = builders.make_department(slug="strategy")
+    return builders.make_settlement(department=department, status=Status.DRAFT)
 
 
 def make_file(header, *rows):

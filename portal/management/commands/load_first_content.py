@@ -5,6 +5,7 @@ from django.db import transaction
 
 from budgets.models import Settlement
 from initiatives.models import ResultsReport
+from portal.freezing import freeze
 from portal.models import ChangeKind, ChangeNote, Department
 from portal.searchable import hold_indexing
 from portal.versions import is_versioned, root_model, save_version
@@ -18,6 +19,7 @@ class Command(BaseCommand):
     @transaction.atomic
     def handle(self, **options):
         if Department.objects.exists():
+            freeze_missing()
             self.stdout.write("すでに内容があるので、何も変えませんでした。")
             return
         fixtures = sorted((settings.BASE_DIR / "fixtures").glob("*.json"))
@@ -26,7 +28,14 @@ class Command(BaseCommand):
             save_first_versions()
         for record in [*Settlement.objects.all(), *ResultsReport.objects.all()]:
             ChangeNote.objects.create(record=record, kind=ChangeKind.UPDATE, text=REASON)
+        freeze_missing()
         self.stdout.write("最初の内容を入れました。")
+
+
+def freeze_missing():
+    """Take the first snapshot of each public settlement that has none."""
+    for settlement in Settlement.objects.published().filter(snapshots=None):
+        freeze(settlement)
 
 
 def save_first_versions():

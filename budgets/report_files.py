@@ -1,0 +1,123 @@
+"""A report's file to its text: plain text, Markdown, DOCX and PDF with a text layer."""
+
+import io
+import re
+import zipfile
+
+import docx
+import pypdf
+from docx.table import Table
+
+from portal.spreadsheets import SpreadsheetError, decode
+
+MEGABYTE = 2**20
+MAX_BYTES = 20 * MEGABYTE
+MAX_UNPACKED = 200 * MEGABYTE
+READABLE = "UTF-8かShift_JISの文字データ（.txt、.md）、Word（.docx）、文字のあるPDF"
+UNREADABLE = re.compile("[\ufffd\ue000-\uf8ff\x00-\x08\x0e-\x1b]|\\(cid:[0-9]+\\)")
+JAPANESE = re.compile("[ぁ-んァ-ヶ一-龥]")
+MIN_CHARACTERS = 20
+ZIP, OLD_OFFICE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+
+
+class ReportFileError(ValueError):
+    """A file that cannot be read as text; the message is Japanese, with a remedy."""
+
+
+def read_report_file(data: bytes) -> str:
+    """Return the text of a file, told apart by its content and not by its name.
+
+    Raises ReportFileError for what is empty, too large, binary, encrypted, without a text layer or
+    with a broken one.
+    """
+    if not data.strip():
+        raise ReportFileError("空のファイルです。")
+    if len(data) > MAX_BYTES:
+        raise ReportFileError(
+            f"{MAX_BYTES // MEGABYTE}MBを超えるファイルは読めません。部局ごとに分けてください。"
+        )
+    if data[:1024].lstrip().startswith(b"%PDF"):
+        return _read_pdf(data)
+    if data.startswith(ZIP):
+        return _read_docx(data)
+    if data.startswith(OLD_OFFICE):
+        raise ReportFileError("古い形式のWordかExcelです。Word（.docx）で保存し直してください。")
+    return _read_text(data)
+
+
+def _read_text(data: bytes) -> str:
+    try:
+        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            text = data.decode("utf-16")
+        else:
+            text = decode(data).text
+    except (SpreadsheetError, UnicodeDecodeError):
+        raise ReportFileError(
+            f"文字のファイルとして読めません。{READABLE}を選んでください。"
+        ) from None
+    if len(UNREADABLE.findall(text)) * 50 > len(text):
+        raise ReportFileError(f"文字ではないデータが入っています。{READABLE}を選んでください。")
+    return text
+
+
+def _read_pdf(data: bytes) -> str:
+    try:
+        reader = pypdf.PdfReader(io.BytesIO(data))
+        if reader.is_encrypted and not reader.decrypt(""):
+            raise ReportFileError("パスワードの付いたPDFです。外してから選んでください。")
+        pages = [page.extract_text() for page in reader.pages]
+    except ReportFileError:
+        raise
+    except Exception as error:  # pypdf raises what its parsers raise: no list of them is complete
+        raise ReportFileError("壊れているか、読めない形のPDFです。") from error
+    text = "\n\n".join(pages)
+    characters = "".join(text.split())
+    if len(characters) < MIN_CHARACTERS:
+        raise ReportFileError(
+            "このPDFには文字のデータがありません（紙を写した画像のPDFと思われます）。"
+            "もとの文書か、文字を読み取ったPDFを選んでください。"
+        )
+    broken = sum(len(found) for found in UNREADABLE.findall(text))
+    if broken * 20 > len(characters) or len(JAPANESE.findall(text)) * 10 < len(characters):
+        raise ReportFileError(
+            "このPDFの文字のデータは壊れていて、見えている文字と違います。"
+            "もとの文書を選ぶか、文字を読み取り直してください。"
+        )
+    return text
+
+
+def _read_docx(data: bytes) -> str:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED:
+                raise ReportFileError("広げると大きすぎるファイルです。")
+            if "word/document.xml" not in archive.namelist():
+                raise ReportFileError(f"Wordの文書ではありません。{READABLE}を選んでください。")
+        document = docx.Document(io.BytesIO(data))
+        lines = []
+        for part in document.iter_inner_content():
+            lines += _table_lines(part) if isinstance(part, Table) else [part.text, ""]
+    except ReportFileError:
+        raise
+    except Exception as error:  # lxml and python-docx raise many kinds
+        raise ReportFileError("壊れているか、読めない形のWordの文書です。") from error
+    text = "\n".join(lines)
+    if not text.strip():
+        raise ReportFileError("このWordの文書には文字がありません。")
+    return text
+
+
+def _table_lines(table: Table) -> list[str]:
+    """Return a table as Markdown rows; a merged cell stands once and leaves blanks."""
+    lines, seen = [], set()
+    for row in table.rows:
+        cells = [""] * row.grid_cols_before
+        for cell in row.cells:
+            is_first = cell._tc not in seen
+            seen.add(cell._tc)
+            text = " ".join(cell.text.split()).replace("|", "\\|")
+            cells.append(text if is_first else "")
+        lines.append(f"| {' | '.join(cells)} |")
+    if lines:
+        lines.insert(1, "|" + " --- |" * len(table.columns))
+    return ["", *lines, ""]
