@@ -1,31 +1,29 @@
 """Settlements, their items and the results of the checks in the API."""
 
 from collections import defaultdict
-from functools import partial
 from typing import Annotated, Literal
 
-from django.db.models import F, Prefetch
+from django.db.models import Prefetch
 from django.shortcuts import get_object_or_404
 from ninja import Query, Router
 from pydantic import Field, WithJsonSchema
 
 from portal.addresses import redirect_former_slug
+from portal.api_lists import CountedRows, KeyedRows, Page, SortedPage, TextPage, each
 from portal.api_parameters import (
     DEPARTMENT,
     FISCAL_YEAR,
     MAX_YEN,
     FiscalYear,
-    Page,
+    ParameterError,
     Slug,
-    TextPage,
     optional,
-    require_slugs,
 )
-from portal.api_schemas import PROBLEMS, Listing, Problem, department_ref, url_of
+from portal.api_schemas import Listing, department_ref, url_of
 from portal.models import Department
-from portal.search_index import filter_by_text
 
 from .api_schemas import (
+    AMOUNTS,
     FlatCheckOut,
     FlatItemOut,
     NestedItemOut,
@@ -41,6 +39,7 @@ from .api_schemas import (
 )
 from .checks import CheckStatus, check_breakdowns, check_item, check_settlement
 from .facts import load_attributions, load_breakdowns, load_item_facts
+from .former_codes import redirect_former_code
 from .item_codes import CODE_PATTERN, MAX_LEVEL, parent_code
 from .models import (
     FundingSource,
@@ -54,41 +53,66 @@ from .models import (
 
 router = Router(tags=["決算"])
 
-PLACE = ["settlement__department__position", "settlement__department__slug", "code_order"]
+PLACE = ("settlement__department__position", "settlement__department__slug", "code_order")
 ORDERS = {
-    "-fiscal_year": ["-settlement__fiscal_year", *PLACE],
-    "fiscal_year": ["settlement__fiscal_year", *PLACE],
-    "code": ["code_order", "-settlement__fiscal_year", *PLACE],
-    "-code": ["-code_order", "-settlement__fiscal_year", *PLACE],
-    "name": ["name", "-settlement__fiscal_year", *PLACE],
-    "-name": ["-name", "-settlement__fiscal_year", *PLACE],
-    "amount_yen": [F("amount_yen").asc(nulls_last=True), *PLACE, "pk"],
-    "-amount_yen": [F("amount_yen").desc(nulls_last=True), *PLACE, "pk"],
+    "-fiscal_year": ("-settlement__fiscal_year", *PLACE),
+    "fiscal_year": ("settlement__fiscal_year", *PLACE),
+    "code": ("code_order", "-settlement__fiscal_year", *PLACE),
+    "-code": ("-code_order", "-settlement__fiscal_year", *PLACE),
+    "name": ("name", "-settlement__fiscal_year", *PLACE),
+    "-name": ("-name", "-settlement__fiscal_year", *PLACE),
+    "amount_yen": ("amount_yen", *PLACE, "pk"),
+    "-amount_yen": ("-amount_yen", *PLACE, "pk"),
 }
 AmountYen = Annotated[int, Field(ge=0, le=MAX_YEN)]
 Level = Annotated[int, Field(ge=1, le=MAX_LEVEL)]
 ItemCode = Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^{CODE_PATTERN}$"})]
 
 
-class SettlementPage(Page):
+class SettlementPage(SortedPage):
+    row = SettlementOut
+    usual_order = ("-fiscal_year", "department__position", "department__slug")
+    sorts = {
+        **{name: name for name in ("fiscal_year", "stated_amount_yen", "item_count")},
+        "department": "department__slug",
+    }
+    lookups = {"fiscal_year": "fiscal_year", "department": "department__slug"}
+    named = {"department": Department}
+
     fiscal_year: FiscalYear | None = optional(FISCAL_YEAR)
     department: str | None = optional(DEPARTMENT)
 
-    def narrow(self, settlements):
-        if self.fiscal_year is not None:
-            settlements = settlements.in_fiscal_year(self.fiscal_year)
-        if self.department is not None:
-            settlements = settlements.filter(department__slug=self.department)
-        return settlements
 
+class CheckPage(Page):
+    row = FlatCheckOut
+    lookups = SettlementPage.lookups
+    named = SettlementPage.named
 
-class CheckPage(SettlementPage):
+    fiscal_year: FiscalYear | None = optional(FISCAL_YEAR)
+    department: str | None = optional(DEPARTMENT)
     status: Literal[*(status.value for status in CheckStatus)] | None = optional(
         "結果がこの状態のものだけ"
     )
 
 
 class ItemPage(TextPage):
+    row = FlatItemOut
+    kind = "settlement_item"
+    usual_order = ORDERS["-fiscal_year"]
+    sorts = {
+        "fiscal_year": "settlement__fiscal_year",
+        "department": "settlement__department__slug",
+        "code": "code_order",
+        **{name: name for name in ("name", *AMOUNTS)},
+    }
+    lookups = {
+        "fiscal_year": "settlement__fiscal_year",
+        "department": "settlement__department__slug",
+        "min_amount_yen": "amount_yen__gte",
+        "max_amount_yen": "amount_yen__lte",
+    }
+    named = {"department": Department}
+
     fiscal_year: FiscalYear | None = optional(FISCAL_YEAR)
     department: str | None = optional(DEPARTMENT)
     min_amount_yen: AmountYen | None = optional("決算額がこれ以上（円）。記載のない項目は除く")
@@ -97,22 +121,22 @@ class ItemPage(TextPage):
     order: Literal[*ORDERS] = Field(
         "-fiscal_year",
         description=(
-            "並び順。- で逆順。項目番号は数の順、決算額の記載がない項目はどちらの順でも最後"
+            "並び順。- で逆順。項目番号は数の順、決算額の記載がない項目はどちらの順でも最後。"
+            "sort と一緒には使えません"
         ),
     )
 
-    def narrow(self, items):
-        if self.fiscal_year is not None:
-            items = items.in_fiscal_year(self.fiscal_year)
-        if self.department is not None:
-            items = items.filter(settlement__department__slug=self.department)
-        if self.min_amount_yen is not None:
-            items = items.filter(amount_yen__gte=self.min_amount_yen)
-        if self.max_amount_yen is not None:
-            items = items.filter(amount_yen__lte=self.max_amount_yen)
+    def rows(self, items):
+        items = self.narrow(items)
         if self.level is not None:
             items = items.at_level(self.level)
-        return filter_by_text(items, "settlement_item", self.q).order_by(*ORDERS[self.order])
+        if self.sort is not None and "order" in self.model_fields_set:
+            raise ParameterError(
+                "order",
+                "order は sort と一緒には使えません。どちらか1つにしてください。",
+                "Give either order or sort.",
+            )
+        return KeyedRows(items, self.find_order(ORDERS[self.order]))
 
 
 def settlements():
@@ -132,18 +156,15 @@ def items():
     )
 
 
-@router.get(
-    "settlements", response={200: Listing[SettlementOut], 422: Problem}, summary="決算の一覧"
-)
+@router.get("settlements", response=Listing[SettlementOut], summary="決算の一覧")
 def list_settlements(request, page: Query[SettlementPage]):
     """部局ごと・年度ごとの決算を、新しい年度から返します。"""
-    answer = page.answer(page.narrow(settlements()), partial(settlement_fields, request))
-    return checked(answer, page)
+    return page.answer(request, page.rows(settlements()), each(settlement_fields))
 
 
 @router.get(
     "settlements/{fiscal_year}/{slug:department}",
-    response={200: SettlementDetailOut, **PROBLEMS},
+    response=SettlementDetailOut,
     summary="決算",
 )
 @redirect_former_slug(Department, "department")
@@ -185,10 +206,11 @@ def nested_items(request, settlement) -> list[NestedItemOut]:
 
 @router.get(
     "settlements/{fiscal_year}/{slug:department}/items/{code}",
-    response={200: OneItemOut, **PROBLEMS},
+    response=OneItemOut,
     summary="決算項目",
 )
 @redirect_former_slug(Department, "department")
+@redirect_former_code
 def get_item(request, fiscal_year: FiscalYear, department: Slug, code: ItemCode):
     """決算項目を1つ、突合の結果とともに返します。"""
     item = get_object_or_404(
@@ -208,27 +230,23 @@ def get_item(request, fiscal_year: FiscalYear, department: Slug, code: ItemCode)
     )
 
 
-@router.get(
-    "settlement-items", response={200: Listing[FlatItemOut], 422: Problem}, summary="決算項目の一覧"
-)
+def items_out(request, items) -> list[FlatItemOut]:
+    breakdowns = load_breakdowns(items)
+    return [
+        FlatItemOut(
+            **item_fields(request, item, breakdowns[item.pk]), **flat_fields(item.settlement)
+        )
+        for item in items
+    ]
+
+
+@router.get("settlement-items", response=Listing[FlatItemOut], summary="決算項目の一覧")
 def list_items(request, page: Query[ItemPage]):
     """すべての決算の項目を、部局と年度をまたいで返します。"""
-    found = page.narrow(items())
-    on_page = list(page.slice(found))
-    breakdowns = load_breakdowns(on_page)
-    answer = {
-        "items": [
-            FlatItemOut(
-                **item_fields(request, item, breakdowns[item.pk]), **flat_fields(item.settlement)
-            )
-            for item in on_page
-        ],
-        "count": found.count(),
-    }
-    return checked(answer, page)
+    return page.answer(request, page.rows(items()), items_out)
 
 
-@router.get("checks", response={200: Listing[FlatCheckOut], 422: Problem}, summary="突合の一覧")
+@router.get("checks", response=Listing[FlatCheckOut], summary="突合の一覧")
 def list_checks(request, page: Query[CheckPage]):
     """決算の数どうしを突き合わせた結果を返します。比べるものがない突合は出ません。"""
     asked = page.narrow(Settlement.objects.published().select_related("department"))
@@ -239,9 +257,8 @@ def list_checks(request, page: Query[CheckPage]):
         for result in check_settlement(facts[settlement.pk])
         if page.status in (None, result.status)
     ]
-    on_page = results[page.offset : page.offset + page.limit]
-    answer = {"items": flat_checks(request, on_page), "count": len(results)}
-    return checked(answer, page)
+    rows = CountedRows(lambda start, number: (results[start : start + number], len(results)))
+    return page.answer(request, rows, flat_checks)
 
 
 def flat_checks(request, results) -> list[FlatCheckOut]:
@@ -264,10 +281,3 @@ def flat_checks(request, results) -> list[FlatCheckOut]:
             )
         )
     return answers
-
-
-def checked(answer: dict, page: SettlementPage | ItemPage) -> dict:
-    """Return the answer; raise ParameterError where it is empty for an unknown department."""
-    if not answer["count"]:
-        require_slugs({"department": (page.department, Department.objects)})
-    return answer

@@ -6,9 +6,12 @@ has one decimal place, rounded half up.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
+
+from portal.models import Department
+from portal.succession import Succession
 
 from .models import Settlement, SettlementItem
 
@@ -97,10 +100,14 @@ def list_comparable(compared: Iterable[ComparedItem]) -> list[ComparedItem]:
 
 @dataclass(frozen=True)
 class DepartmentRow:
-    """A department's settlements: for each year the settlement (or None) and the change."""
+    """A department's settlements: for each year the settlement (or None) and the change.
 
-    department: object
+    Under former names too; `remarks` tell those, and what cannot be compared simply.
+    """
+
+    department: Department
     cells: list[tuple[Settlement | None, Change]]
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def has_settlement(self) -> bool:
@@ -108,17 +115,19 @@ class DepartmentRow:
 
 
 def compare_departments(
-    settlements: Iterable[Settlement], years: Sequence[int]
+    settlements: Iterable[Settlement], years: Sequence[int], succession: Succession | None = None
 ) -> list[DepartmentRow]:
     """Return a row a department, in the order they come, its cells in the order of `years`.
 
     Settlements are `with_totals()`. A year is compared with the year just before it, which is to
-    be among the settlements even where it is not among `years`.
+    be among the settlements even where it is not among `years`. A department that was renamed is
+    one row, where it comes under its latest name; one that was merged or split is not joined.
     """
     rows = {}
     for settlement in settlements:
         by_year = rows.setdefault(settlement.department_id, (settlement.department, {}))[1]
         by_year[settlement.fiscal_year] = settlement
+    remarks = _join_renamed(rows, years, succession or Succession())
     return [
         DepartmentRow(
             department,
@@ -129,9 +138,28 @@ def compare_departments(
                 )
                 for year in years
             ],
+            remarks[department.pk],
         )
         for department, by_year in rows.values()
     ]
+
+
+def _join_renamed(rows, years, succession) -> dict[int, list[str]]:
+    """Give each row the years under its department's former names; return the remarks on the rows."""
+    remarks = {}
+    for pk, (department, by_year) in list(rows.items()):
+        if pk not in rows:
+            continue
+        names, older = [department], succession.renamed_from(department)
+        while older and older not in names:
+            if older.pk in rows and by_year.keys() & rows[older.pk][1].keys():
+                break
+            by_year |= rows.pop(older.pk, (older, {}))[1]
+            names.append(older)
+            older = succession.renamed_from(older)
+        told = [succession.tell_year(name, year) for year in years for name in names]
+        remarks[pk] = [text for text in told if text]
+    return remarks
 
 
 def _total(settlement: Settlement | None) -> int | None:

@@ -10,16 +10,9 @@ from ninja import Query, Router
 from pydantic import BaseModel, Field
 
 from initiatives.models import InitiativeFigure
-from portal.api_parameters import (
-    DEPARTMENT,
-    FISCAL_YEAR,
-    MAX_TEXT,
-    FiscalYear,
-    Page,
-    optional,
-    require_slugs,
-)
-from portal.api_schemas import FigureOut, Listing, Problem, figure_fields, url_of
+from portal.api_lists import Key, KeyedRows, SortedPage, beyond
+from portal.api_parameters import DEPARTMENT, FISCAL_YEAR, MAX_TEXT, FiscalYear, optional
+from portal.api_schemas import FigureOut, Listing, figure_fields, url_of
 from portal.models import Department, Figure, FigureKind
 
 from .models import SettlementFigure
@@ -46,7 +39,23 @@ class FlatFigureOut(FigureOut):
     record: RecordRef = Field(description="実績値の属する記録")
 
 
-class FigurePage(Page):
+OF_ITEMS = {
+    "fiscal_year": "item__settlement__fiscal_year",
+    "department": "item__settlement__department__slug",
+}
+OF_INITIATIVES = {
+    "fiscal_year": "initiative__fiscal_year",
+    "department": "initiative__departments__slug",
+}
+COLUMNS = ("record", "year", "place", "position", "pk", "kind", "label", "unit")
+
+
+class FigurePage(SortedPage):
+    row = FlatFigureOut
+    usual_order = ("-record", "-year", "place", "position", "pk")
+    sorts = {"fiscal_year": "year", **{name: name for name in ("kind", "label", "unit")}}
+    named = {"department": Department}
+
     fiscal_year: FiscalYear | None = optional(FISCAL_YEAR)
     department: str | None = optional(DEPARTMENT)
     kind: Literal[*FigureKind.values] | None = optional("実績値の種類")
@@ -59,16 +68,56 @@ class FigurePage(Page):
         ),
     )
 
-    def narrow(self, figures, fiscal_year: str, department: str, title: str):
-        if self.fiscal_year is not None:
-            figures = figures.filter(**{fiscal_year: self.fiscal_year})
-        if self.department is not None:
-            figures = figures.filter(**{department: self.department})
-        if self.kind is not None:
-            figures = figures.filter(kind=self.kind)
+    def narrow(self, figures, lookups, title):
+        figures = super().narrow(figures, {"kind": "kind", **lookups})
         for word in self.q.split()[:MAX_WORDS]:
             figures = figures.filter(_holding(word, title))
         return figures.order_by()
+
+
+class FigureRows(KeyedRows):
+    """The figures of settlements and of initiatives, each as (record kind, …, primary key).
+
+    Unless sorted otherwise, settlements' figures come by department and code, then those of
+    initiatives by slug, each newest year first.
+    """
+
+    def __init__(self, page: FigurePage):
+        of_items = page.narrow(SettlementFigure.objects.published(), OF_ITEMS, "item__name")
+        of_items = of_items.annotate(
+            record=Value("settlement_item", CharField()),
+            year=F("item__settlement__fiscal_year"),
+            place=Concat(
+                "item__settlement__department__slug",
+                Value(" "),
+                "item__code_order",
+                output_field=CharField(),
+            ),
+        )
+        of_initiatives = page.narrow(
+            InitiativeFigure.objects.published(), OF_INITIATIVES, "initiative__title"
+        ).annotate(
+            record=Value("initiative", CharField()),
+            year=Coalesce("initiative__fiscal_year", 0),
+            place=F("initiative__slug"),
+        )
+        self.arms = (of_items, of_initiatives)
+        self.keys = [
+            Key(each.removeprefix("-"), each[0] == "-", False) for each in page.find_order()
+        ]
+
+    @property
+    def queryset(self):
+        return self._join(self.arms)
+
+    def after(self, values):
+        condition = beyond(self.keys, values)
+        return self._join(arm.filter(condition) for arm in self.arms)
+
+    def _join(self, arms):
+        first, second = (arm.values_list(*COLUMNS, named=True) for arm in arms)
+        order = (f"-{key.path}" if key.is_descending else key.path for key in self.keys)
+        return first.union(second, all=True).order_by(*order)
 
 
 def _holding(word: str, title: str) -> Q:
@@ -82,48 +131,12 @@ def _holding(word: str, title: str) -> Q:
     return condition
 
 
-def figure_rows(page: FigurePage):
-    """Return (record kind, primary key) of all figures asked for, in a stable order.
-
-    Settlements' figures come by department and code, those of initiatives by slug, each newest
-    year first.
-    """
-    of_items = page.narrow(
-        SettlementFigure.objects.published(),
-        "item__settlement__fiscal_year",
-        "item__settlement__department__slug",
-        "item__name",
-    ).annotate(
-        record=Value("settlement_item", CharField()),
-        year=F("item__settlement__fiscal_year"),
-        place=Concat(
-            "item__settlement__department__slug",
-            Value(" "),
-            "item__code_order",
-            output_field=CharField(),
-        ),
-    )
-    of_initiatives = page.narrow(
-        InitiativeFigure.objects.published(),
-        "initiative__fiscal_year",
-        "initiative__departments__slug",
-        "initiative__title",
-    ).annotate(
-        record=Value("initiative", CharField()),
-        year=Coalesce("initiative__fiscal_year", 0),
-        place=F("initiative__slug"),
-    )
-    columns = ("record", "year", "place", "position", "pk")
-    return (
-        of_items.values_list(*columns)
-        .union(of_initiatives.values_list(*columns), all=True)
-        .order_by("-record", "-year", "place", "position", "pk")
-    )
-
-
 def load_figures(rows) -> list[Figure]:
     """Return the figures of some rows with their records, in order, in two queries."""
-    pks = {kind: [row[-1] for row in rows if row[0] == kind] for kind in {row[0] for row in rows}}
+    pks = {
+        kind: [row.pk for row in rows if row.record == kind]
+        for kind in {row.record for row in rows}
+    }
     of_items = (
         SettlementFigure.objects.published()
         .select_related("source", "part_of", "item__settlement__department")
@@ -135,7 +148,11 @@ def load_figures(rows) -> list[Figure]:
         .in_bulk(pks.get("initiative", []))
     )
     loaded = {"settlement_item": of_items, "initiative": of_initiatives}
-    return [loaded[row[0]][row[-1]] for row in rows]
+    return [loaded[row.record][row.pk] for row in rows]
+
+
+def figures_out(request: HttpRequest, rows) -> list[FlatFigureOut]:
+    return [figure_out(request, figure) for figure in load_figures(rows)]
 
 
 def figure_out(request: HttpRequest, figure: Figure) -> FlatFigureOut:
@@ -152,12 +169,7 @@ def figure_out(request: HttpRequest, figure: Figure) -> FlatFigureOut:
     )
 
 
-@router.get("figures", response={200: Listing[FlatFigureOut], 422: Problem}, summary="実績値の一覧")
+@router.get("figures", response=Listing[FlatFigureOut], summary="実績値の一覧")
 def list_figures(request, page: Query[FigurePage]):
     """取組と決算項目の実績値を、記録とともに1行ずつ返します。"""
-    rows = figure_rows(page)
-    count = rows.count()
-    if not count:
-        require_slugs({"department": (page.department, Department.objects)})
-    figures = load_figures(list(page.slice(rows)))
-    return {"items": [figure_out(request, figure) for figure in figures], "count": count}
+    return page.answer(request, FigureRows(page), figures_out)

@@ -18,21 +18,12 @@ from initiatives.models import (
     ResultsReport,
 )
 from portal.addresses import redirect_former_slug
-from portal.api_parameters import (
-    DEPARTMENT,
-    FISCAL_YEAR,
-    FiscalYear,
-    Slug,
-    TextPage,
-    optional,
-    require_slugs,
-)
+from portal.api_lists import TextPage
+from portal.api_parameters import DEPARTMENT, FISCAL_YEAR, FiscalYear, Slug, optional
 from portal.api_schemas import (
-    PROBLEMS,
     DepartmentRef,
     FigureOut,
     Listing,
-    Problem,
     SourceOut,
     department_ref,
     figure_fields,
@@ -41,7 +32,6 @@ from portal.api_schemas import (
     url_of,
 )
 from portal.models import Department
-from portal.search_index import filter_by_text
 
 from .facts import load_attributions
 from .models import CostRelation, InitiativeCost
@@ -122,30 +112,26 @@ class InitiativeOut(BaseModel):
 
 
 class InitiativePage(TextPage):
+    row = InitiativeOut
+    kind = "initiative"
+    usual_order = ("-report__presented_on", "pillar__position", "position", "slug")
+    sorts = {
+        **{name: name for name in ("slug", "title", "fiscal_year", "occurred_on")},
+        "pillar": "pillar__position",
+        "report": "report__presented_on",
+    }
+    named = {"pillar": Pillar, "report": ResultsReport, "department": Department}
+    lookups = {
+        "pillar": "pillar__slug",
+        "report": "report__slug",
+        "fiscal_year": "fiscal_year",
+        "department": "departments__slug",
+    }
+
     pillar: str | None = optional("柱の識別子（/pillars の slug）")
     report: str | None = optional("実績報告の識別子（/reports の slug）")
     fiscal_year: FiscalYear | None = optional(FISCAL_YEAR)
     department: str | None = optional(DEPARTMENT)
-
-    def narrow(self, initiatives):
-        if self.pillar is not None:
-            initiatives = initiatives.filter(pillar__slug=self.pillar)
-        if self.report is not None:
-            initiatives = initiatives.filter(report__slug=self.report)
-        if self.fiscal_year is not None:
-            initiatives = initiatives.in_fiscal_year(self.fiscal_year)
-        if self.department is not None:
-            initiatives = initiatives.filter(departments__slug=self.department)
-        return filter_by_text(initiatives, "initiative", self.q)
-
-    def require_slugs(self):
-        require_slugs(
-            {
-                "pillar": (self.pillar, Pillar.objects),
-                "report": (self.report, ResultsReport.objects),
-                "department": (self.department, Department.objects),
-            }
-        )
 
 
 def initiatives():
@@ -226,19 +212,13 @@ def cost_out(request: HttpRequest, cost: InitiativeCost, attributed: dict[int, i
     )
 
 
-@router.get(
-    "initiatives", response={200: Listing[InitiativeOut], 422: Problem}, summary="取組の一覧"
-)
+@router.get("initiatives", response=Listing[InitiativeOut], summary="取組の一覧")
 def list_initiatives(request, page: Query[InitiativePage]):
     """取組を、新しい実績報告から、柱の順に返します。"""
-    found = page.narrow(initiatives())
-    count = found.count()
-    if not count:
-        page.require_slugs()
-    return {"items": initiatives_out(request, list(page.slice(found))), "count": count}
+    return page.answer(request, page.rows(initiatives()), initiatives_out)
 
 
-@router.get("initiatives/{slug:slug}", response={200: InitiativeOut, **PROBLEMS}, summary="取組")
+@router.get("initiatives/{slug:slug}", response=InitiativeOut, summary="取組")
 @redirect_former_slug(Initiative)
 def get_initiative(request, slug: Slug):
     """取組を1つ返します。"""

@@ -1,6 +1,6 @@
 from django.urls import path, register_converter
 
-from . import initiative_views, views
+from . import initiative_views, snapshot_views, views
 from .item_codes import CODE_PATTERN
 
 
@@ -16,8 +16,15 @@ class ItemCodeConverter:
     to_url = str
 
 
+class SnapshotKeyConverter:
+    regex = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:-(?:[2-9]|[1-9][0-9]{1,3}))?"
+    to_python = str
+    to_url = str
+
+
 register_converter(FiscalYearConverter, "fiscal_year")
 register_converter(ItemCodeConverter, "item_code")
+register_converter(SnapshotKeyConverter, "snapshot_key")
 
 urlpatterns = [
     path("pillars/<slug:slug>/", initiative_views.pillar_detail, name="pillar_detail"),
@@ -33,6 +40,16 @@ urlpatterns = [
         "settlements/<fiscal_year:fiscal_year>/<slug:department>/<item_code:code>/",
         views.settlement_item_detail,
         name="settlement_item_detail",
+    ),
+    path(
+        "settlements/<fiscal_year:fiscal_year>/<slug:department>/snapshots/<snapshot_key:key>/",
+        snapshot_views.snapshot_detail,
+        name="snapshot_detail",
+    ),
+    path(
+        "settlements/<fiscal_year:fiscal_year>/<slug:department>/snapshots/<snapshot_key:key>/<name>",
+        snapshot_views.snapshot_file,
+        name="snapshot_file",
     ),
     path("programs/<slug:slug>/", views.program_detail, name="program_detail"),
 ]

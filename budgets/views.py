@@ -1,4 +1,4 @@
-from django.db.models import Count, Prefetch, Q
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q
 from django.http import Http404
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -9,10 +9,12 @@ from portal.display_unit import get_unit
 from portal.fiscal_year import format_fiscal_year_both
 from portal.lists import csv_response
 from portal.models import ChangeNote, Department, FigureKind
+from portal.succession import Succession, load_succession
 from portal.year_charts import make_series_drawings
 
 from .compare import Change, compare_departments, compare_items, list_comparable
 from .facts import load_breakdowns, load_item_facts
+from .former_codes import redirect_former_code
 from .forms import (
     BY_DEPARTMENT,
     ItemForm,
@@ -42,6 +44,7 @@ from .outline import (
 )
 from .series import list_points, make_series
 from .shares import rank_slices, slice_items, slice_settlements, stack_coverage, stack_funding
+from .snapshots import list_snapshots
 from .tables import (
     BUDGET_COLUMNS,
     COMPARISON_COLUMNS,
@@ -117,11 +120,15 @@ def settlement_year(request, fiscal_year):
 @redirect_former_slug(Department, "department")
 def settlement_detail(request, fiscal_year, department):
     settlement = get_object_or_404(
-        settlements_with_totals(), fiscal_year=fiscal_year, department__slug=department
+        settlements_with_totals().annotate(took_over=took_over()),
+        fiscal_year=fiscal_year,
+        department__slug=department,
     )
     form = OutlineForm(request.GET)
     items = list(items_with_address().filter(settlement=settlement).defer("body"))
-    earlier, compared = compare_with_year_before(settlement, items)
+    has_changed = settlement.took_over or settlement.department.abolished_in
+    succession = load_succession() if has_changed else Succession()
+    earlier, compared = compare_with_year_before(settlement, items, succession)
     rows = make_outline(items, load_item_facts([settlement], items=items)[settlement.pk])
     picture = picture_of(slice_items(list_topmost_stated(items)), get_unit(request))
     if form.wants_csv:
@@ -142,6 +149,8 @@ def settlement_detail(request, fiscal_year, department):
             "trail": trail_to(fiscal_year),
             "rows": rows,
             **picture,
+            "present": succession.present(settlement.department),
+            "reorganised": succession.tell_year(settlement.department, fiscal_year),
             "earlier": earlier,
             "compared": compared,
             "change": Change(earlier and earlier.stated_amount_yen, settlement.stated_amount_yen),
@@ -151,15 +160,19 @@ def settlement_detail(request, fiscal_year, department):
                 Prefetch("efforts__item", items_with_address())
             ),
             "notes": ChangeNote.objects.about(settlement),
+            "snapshots": list_snapshots(settlement),
         },
     )
 
 
 @tell_withdrawal(Settlement, fiscal_year="fiscal_year", department="department__slug")
 @redirect_former_slug(Department, "department")
+@redirect_former_code
 def settlement_item_detail(request, fiscal_year, department, code):
     item = get_object_or_404(
-        items_with_address().select_related("program"),
+        items_with_address()
+        .select_related("program")
+        .annotate(took_over=took_over("settlement__")),
         settlement__fiscal_year=fiscal_year,
         settlement__department__slug=department,
         code=code,
@@ -168,6 +181,7 @@ def settlement_item_detail(request, fiscal_year, department, code):
     figures, spent_below = split_figures(item)
     settlement, unit = item.settlement, get_unit(request)
     items = list(items_with_address().filter(settlement=settlement).defer("body"))
+    succession = load_succession() if item.took_over else Succession()
     place = find_place(items, code)
     facts = load_item_facts([settlement], items=items)[settlement.pk]
     row, *children = make_outline([item, *place.children], facts)
@@ -198,7 +212,8 @@ def settlement_item_detail(request, fiscal_year, department, code):
             "form": form,
             **picture,
             "coverage": stack_coverage(row.breakdown, unit),
-            "compared": find_year_before(item, items),
+            "compared": find_year_before(item, items, succession),
+            "reorganised": succession.tell_year(settlement.department, fiscal_year),
             "trail": trail_to(fiscal_year, settlement, place.ancestors),
             "budget_lines": list_budget_lines(item),
             "execution_percent": execution_percent(item),
@@ -241,7 +256,7 @@ def program_detail(request, slug):
             "program": program,
             "form": form,
             "trail": trail_to(),
-            "series": (series := make_series(items)),
+            "series": (series := make_series(items, load_succession())),
             "drawings": make_series_drawings(list_points(series), get_unit(request)),
             "figures": figures,
             "updated_at": max(item.settlement.updated_at for item in items),
@@ -272,25 +287,38 @@ def side_by_side(years):
     if len(shown) < 2:
         return {}
     settlements = settlements_with_totals().filter(fiscal_year__gte=shown[0] - 1)
-    rows = compare_departments(settlements.order_by(*BY_DEPARTMENT), shown)
+    rows = compare_departments(settlements.order_by(*BY_DEPARTMENT), shown, load_succession())
     return {"shown_years": shown, "departments": [row for row in rows if row.has_settlement]}
 
 
 def list_years(shown_years=(), departments=()):
-    """Return the cells of `side_by_side`: a department, a year, and the change in it."""
+    """Return the cells of `side_by_side`: a department as it was, a year, and the change in it."""
     return [
-        (row.department, year, change)
+        (settlement.department if settlement else row.department, year, change)
         for row in departments
-        for year, (_, change) in zip(shown_years, row.cells, strict=True)
+        for year, (settlement, change) in zip(shown_years, row.cells, strict=True)
     ]
 
 
-def compare_with_year_before(settlement, items):
+def took_over(at=""):
+    """Return whether the department was made out of others, or took over from one, in the year."""
+    ended = Department.objects.filter(abolished_in=OuterRef(f"{at}fiscal_year"))
+    return Exists(ended.filter(successors=OuterRef(f"{at}department")))
+
+
+def departments_of_year_before(settlement, succession):
+    """Return the numbers of the settlement's department in the year before, once renamed."""
+    department, year = settlement.department, settlement.fiscal_year
+    renamed = succession.renamed_from(department) if department.established_in == year else None
+    return [each.pk for each in (department, renamed) if each]
+
+
+def compare_with_year_before(settlement, items, succession):
     """Return the department's settlement of the year before, or None, and the items compared."""
     earlier = (
         settlements_with_totals()
         .in_fiscal_year(settlement.fiscal_year - 1)
-        .for_department(settlement.department)
+        .filter(department__in=departments_of_year_before(settlement, succession))
         .first()
     )
     if not earlier:
@@ -299,7 +327,7 @@ def compare_with_year_before(settlement, items):
     return earlier, list_comparable(compare_items(before, items))
 
 
-def find_year_before(item, items):
+def find_year_before(item, items, succession):
     """Return an item of `items` compared with itself in the department's year before, or None."""
     settlement = item.settlement
     same = Q(code=item.code, name=item.name)
@@ -308,7 +336,7 @@ def find_year_before(item, items):
     before = list(
         items_with_address()
         .in_fiscal_year(settlement.fiscal_year - 1)
-        .for_department(settlement.department)
+        .filter(settlement__department__in=departments_of_year_before(settlement, succession))
         .filter(same)
         .defer("body")
     )

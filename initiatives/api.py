@@ -4,7 +4,6 @@ Initiatives stand in budgets/initiatives_api.py, because they come with what the
 """
 
 from datetime import date
-from functools import partial
 
 from django.db.models import Prefetch
 from django.http import HttpRequest
@@ -13,12 +12,11 @@ from ninja import Query, Router
 from pydantic import BaseModel, Field
 
 from portal.addresses import redirect_former_slug
-from portal.api_parameters import Page, Slug
+from portal.api_lists import SortedPage, each
+from portal.api_parameters import Slug
 from portal.api_schemas import (
-    PROBLEMS,
     DepartmentRef,
     Listing,
-    Problem,
     SourceOut,
     department_ref,
     number_of,
@@ -94,6 +92,26 @@ class IndicatorOut(BaseModel):
     url: str = Field(description="指標のページのアドレス")
 
 
+class PillarPage(SortedPage):
+    row = PillarOut
+    usual_order = ("-plan__starts_in", "plan__slug", "position", "slug")
+    sorts = {name: name for name in ("slug", "number", "name", "initiative_count")}
+
+
+class ReportPage(SortedPage):
+    row = ReportOut
+    usual_order = ("-presented_on", "slug")
+    sorts = {
+        name: name for name in ("slug", "title", "presented_on", "term_year", "initiative_count")
+    }
+
+
+class IndicatorPage(SortedPage):
+    row = IndicatorOut
+    usual_order = ("position", "slug")
+    sorts = {name: name for name in ("slug", "name", "unit")}
+
+
 def pillars():
     return Pillar.objects.published().select_related("plan").with_initiative_count()
 
@@ -110,13 +128,13 @@ def pillar_out(request: HttpRequest, pillar: Pillar) -> PillarOut:
     )
 
 
-@router.get("pillars", response={200: Listing[PillarOut], 422: Problem}, summary="柱の一覧")
-def list_pillars(request, page: Query[Page]):
+@router.get("pillars", response=Listing[PillarOut], summary="柱の一覧")
+def list_pillars(request, page: Query[PillarPage]):
     """総合計画の柱を、計画の中の順に返します。"""
-    return page.answer(pillars(), partial(pillar_out, request))
+    return page.answer(request, page.rows(pillars()), each(pillar_out))
 
 
-@router.get("pillars/{slug:slug}", response={200: PillarOut, **PROBLEMS}, summary="柱")
+@router.get("pillars/{slug:slug}", response=PillarOut, summary="柱")
 @redirect_former_slug(Pillar)
 def get_pillar(request, slug: Slug):
     """柱を1つ返します。"""
@@ -144,13 +162,13 @@ def report_out(request: HttpRequest, report: ResultsReport) -> ReportOut:
     )
 
 
-@router.get("reports", response={200: Listing[ReportOut], 422: Problem}, summary="実績報告の一覧")
-def list_reports(request, page: Query[Page]):
+@router.get("reports", response=Listing[ReportOut], summary="実績報告の一覧")
+def list_reports(request, page: Query[ReportPage]):
     """知事の実績報告を、新しい順に返します。"""
-    return page.answer(reports(), partial(report_out, request))
+    return page.answer(request, page.rows(reports()), each(report_out))
 
 
-@router.get("reports/{slug:slug}", response={200: ReportOut, **PROBLEMS}, summary="実績報告")
+@router.get("reports/{slug:slug}", response=ReportOut, summary="実績報告")
 @redirect_former_slug(ResultsReport)
 def get_report(request, slug: Slug):
     """実績報告を1つ返します。"""
@@ -196,13 +214,13 @@ def value_out(request: HttpRequest, value: IndicatorValue) -> ValueOut:
     )
 
 
-@router.get("indicators", response={200: Listing[IndicatorOut], 422: Problem}, summary="指標の一覧")
-def list_indicators(request, page: Query[Page]):
+@router.get("indicators", response=Listing[IndicatorOut], summary="指標の一覧")
+def list_indicators(request, page: Query[IndicatorPage]):
     """指標を、年ごとの値とともに返します。"""
-    return page.answer(indicators(), partial(indicator_out, request))
+    return page.answer(request, page.rows(indicators()), each(indicator_out))
 
 
-@router.get("indicators/{slug:slug}", response={200: IndicatorOut, **PROBLEMS}, summary="指標")
+@router.get("indicators/{slug:slug}", response=IndicatorOut, summary="指標")
 @redirect_former_slug(Indicator)
 def get_indicator(request, slug: Slug):
     """指標を1つ、年ごとの値とともに返します。"""

@@ -4,36 +4,40 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
-from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.contenttypes.prefetch import GenericPrefetch
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, OuterRef, Subquery, Sum
+from django.db.models import Exists, OuterRef, Q, Subquery, Sum
 from django.http import JsonResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django_otp.plugins.otp_static.admin import StaticDevice
 from django_otp.plugins.otp_totp.admin import TOTPDevice
 
-from . import audit_admin  # noqa: F401  registers the audit log
+from . import audit_admin, import_log_admin  # noqa: F401  registers the logs
 from .audit import AuditAction, write_audit
-from .audit_signals import permission_label
-from .models import ChangeNote, Department, GlossaryTerm, Place, SourceDocument
+from .models import ChangeNote, Department, GlossaryTerm, Membership, Place, SourceDocument
+from .publishing import Revisable, live_q
 from .record_admin import (
     PUBLICATION_FIELDSET,
     RecordAdmin,
+    StateFilter,
     fiscal_year_label,
     record_value,
 )
+from .reorganisation_admin import ReorganisationPages
 from .resources import (
     DepartmentResource,
     GlossaryTermResource,
     PlaceResource,
     SourceDocumentResource,
 )
+from .rights import rights_of
 from .second_factor import remove_second_factor
 from .spreadsheet_admin import SpreadsheetAdmin
+from .versions import root_model, root_path
 
 admin.site.site_header = admin.site.site_title = f"{settings.SITE_NAME} 管理"
 admin.site.index_title = "管理する記録"
@@ -42,8 +46,9 @@ FOUND_PER_KIND = 10
 
 
 @admin.register(Department)
-class DepartmentAdmin(SpreadsheetAdmin):
+class DepartmentAdmin(ReorganisationPages, SpreadsheetAdmin):
     resource_classes = [DepartmentResource]
+    change_list_template = "admin/department_change_list.html"
     list_display = ["name", "parent", "slug", "established", "abolished", "position"]
     list_filter = ["established_in", "abolished_in", ("parent", admin.RelatedOnlyFieldListFilter)]
     list_select_related = ["parent"]
@@ -67,8 +72,8 @@ class DepartmentAdmin(SpreadsheetAdmin):
 @admin.register(SourceDocument)
 class SourceDocumentAdmin(SpreadsheetAdmin):
     resource_classes = [SourceDocumentResource]
-    list_display = ["title", "issued_by", "issued_on", "fiscal_year_name", "status"]
-    list_filter = ["status", "fiscal_year", "issued_by"]
+    list_display = ["title", "issued_by", "issued_on", "fiscal_year_name", "state"]
+    list_filter = [StateFilter, "fiscal_year", "issued_by"]
     date_hierarchy = "issued_on"
     search_fields = ["title", "slug", "issued_by"]
     fieldsets = [
@@ -161,8 +166,20 @@ class ChangeNoteAdmin(RecordAdmin):
         return [path("records/", view, name="portal_changenote_records"), *super().get_urls()]
 
     def get_queryset(self, request):
-        records = [model_admin.get_queryset(request) for model_admin in noted_admins().values()]
-        return super().get_queryset(request).prefetch_related(GenericPrefetch("record", records))
+        """Leave out the notes on what neither the user nor the public may see."""
+        noted = noted_admins()
+        records = [
+            model.objects.select_related(*a.list_select_related) for model, a in noted.items()
+        ]
+        notes = super().get_queryset(request).prefetch_related(GenericPrefetch("record", records))
+        if rights_of(request.user).is_over_all:
+            return notes
+        visible = Q(pk__in=ChangeNote.objects.published().order_by().values("pk"))
+        for model, model_admin in noted.items():
+            own = model_admin.get_queryset(request).order_by().values("pk")
+            kind = ContentType.objects.get_for_model(model)
+            visible |= Q(content_type=kind, object_id__in=own)
+        return notes.filter(visible)
 
     def get_changeform_initial_data(self, request):
         initial = super().get_changeform_initial_data(request)
@@ -176,7 +193,7 @@ class ChangeNoteAdmin(RecordAdmin):
         for model_admin in noted_admins().values():
             if model_admin.has_view_permission(request):
                 found, _ = model_admin.get_search_results(
-                    request, model_admin.get_queryset(request), request.GET.get("term", "")
+                    request, live(model_admin.get_queryset(request)), request.GET.get("term", "")
                 )
                 results += [
                     {"id": record_value(record), "text": record_label(record)}
@@ -206,31 +223,54 @@ def find_record(value):
     models = {model._meta.label_lower: model for model in noted_admins()}
     if label not in models or not pk.isdecimal():
         return None
-    return models[label].objects.filter(pk=int(pk)).first()
+    return live(models[label].objects).filter(pk=int(pk)).first()
+
+
+def live(records):
+    """Leave out what belongs to a revision or to the bin."""
+    model = records.model
+    if issubclass(root_model(model), Revisable):
+        return records.filter(live_q(root_path(model)))
+    return records.all()
 
 
 def record_label(record) -> str:
     return f"{record._meta.verbose_name}：{record}"
 
 
-class JapanesePermissions:
-    """Names permissions in Japanese, and offers those that mean something here."""
-
-    def formfield_for_manytomany(self, db_field, request=None, **kwargs):
-        field = super().formfield_for_manytomany(db_field, request=request, **kwargs)
-        if db_field.name in ("permissions", "user_permissions"):
-            kinds = ContentType.objects.get_for_models(*self.admin_site._registry)
-            field.queryset = field.queryset.filter(content_type__in=kinds.values())
-            field.label_from_instance = permission_label
-        return field
-
-
 admin.site.unregister([User, Group, StaticDevice, TOTPDevice])
 
 
+class MembershipInline(admin.TabularInline):
+    model = Membership
+    autocomplete_fields = ["department"]
+    extra = 0
+
+    def has_view_permission(self, request, obj=None):
+        return request.user.is_superuser
+
+    has_add_permission = has_change_permission = has_delete_permission = has_view_permission
+
+
 @admin.register(User)
-class StaffAdmin(JapanesePermissions, UserAdmin):
+class StaffAdmin(UserAdmin):
     list_display = ["username", "last_name", "first_name", "email", "kind", "second_factor", "lock"]
+    list_filter = ["is_active", "is_superuser", "memberships__role"]
+    filter_horizontal = []
+    inlines = [MembershipInline]
+    fieldsets = [
+        (None, {"fields": ["username", "password"]}),
+        ("職員", {"fields": [("last_name", "first_name"), "email"]}),
+        (
+            "管理画面に入る権限",
+            {
+                "fields": ["is_active", "is_staff", "is_superuser"],
+                "description": "辞めた職員や異動した職員は、削除せずに「有効」を外してください。"
+                "だれが何をしたかの記録が残ります。できることは、下の「所属と役割」で決まります。",
+            },
+        ),
+        ("日時", {"fields": ["last_login", "date_joined"]}),
+    ]
     actions = ["unlock", "reset_second_factor"]
 
     def get_queryset(self, request):
@@ -242,31 +282,35 @@ class StaffAdmin(JapanesePermissions, UserAdmin):
             .values("username")
             .values(failures=Sum("failures_since_start"))
         )
-        users = super().get_queryset(request)
+        users = super().get_queryset(request).prefetch_related("memberships__department")
         return users.annotate(has_device=Exists(devices), failures=Subquery(failures))
 
-    def get_readonly_fields(self, request, obj=None):
-        """Let nobody give more than they have: what gives rights is a superuser's to change."""
-        fields = super().get_readonly_fields(request, obj)
-        given = ["is_staff", "is_superuser", "groups", "user_permissions"]
-        return fields if request.user.is_superuser else [*fields, *given]
+    def has_module_permission(self, request):
+        return self.has_superuser_permission(request)
+
+    def has_view_permission(self, request, obj=None):
+        return self.has_superuser_permission(request)
+
+    def has_add_permission(self, request):
+        return self.has_superuser_permission(request)
 
     def has_change_permission(self, request, obj=None):
-        may_touch = not obj or not obj.is_superuser or request.user.is_superuser
-        return super().has_change_permission(request, obj) and may_touch
+        return self.has_superuser_permission(request)
 
     def has_delete_permission(self, request, obj=None):
-        may_touch = not obj or (self.has_change_permission(request, obj) and obj != request.user)
-        return super().has_delete_permission(request, obj) and may_touch
+        """Nobody: who leaves is no longer active, so that it stays known who did what."""
+        return False
 
     def has_superuser_permission(self, request):
-        return request.user.is_superuser
+        return request.user.is_active and request.user.is_superuser
 
     @admin.display(description="権限", ordering="is_superuser")
     def kind(self, user):
         if not user.is_active or not user.is_staff:
             return "管理画面に入れない"
-        return "すべて" if user.is_superuser else "グループなどで決めた範囲"
+        if user.is_superuser:
+            return "すべて"
+        return "、".join(map(str, user.memberships.all())) or "なし"
 
     @admin.display(description="二段階認証", ordering="has_device")
     def second_factor(self, user):
@@ -288,8 +332,3 @@ class StaffAdmin(JapanesePermissions, UserAdmin):
         for user in users:
             remove_second_factor(request, user, detail="管理者による解除")
         self.message_user(request, f"{len(users)}人の二段階認証を解除しました。")
-
-
-@admin.register(Group)
-class StaffGroupAdmin(JapanesePermissions, GroupAdmin):
-    pass

@@ -1,6 +1,6 @@
-"""The read-only API under /api/v1/: all routers, and the sentences of its errors.
+"""The read-only API under /api/v1/: all routers, and what is done before one answers.
 
-What concerns every answer (CORS, ETag, HEAD, JSON for all errors) stands in api_http.py.
+What concerns every answer (CORS, HEAD, limits, errors) stands in api_http.py, lists in api_lists.py.
 """
 
 from django.conf import settings
@@ -14,7 +14,9 @@ from budgets.figures_api import router as figures_router
 from budgets.initiatives_api import router as initiatives_with_costs_router
 from initiatives.api import router as initiatives_router
 
-from .api_http import problem
+from .api_conditions import answer_from_edition
+from .api_http import answer_problem
+from .api_openapi import complete_schema
 from .api_parameters import describe_problems, refuse_what_is_not_asked_for
 from .records_api import router as records_router
 
@@ -23,11 +25,19 @@ class JapaneseRenderer(JSONRenderer):
     json_dumps_params = {"ensure_ascii": False}
 
 
-api = NinjaAPI(
+class PortalAPI(NinjaAPI):
+    def get_openapi_operation_id(self, operation):
+        return operation.view_func.__name__
+
+    def get_openapi_schema(self, **kwargs):
+        return complete_schema(super().get_openapi_schema(**kwargs))
+
+
+api = PortalAPI(
     title=f"{settings.SITE_NAME} API",
-    version="1",
+    version="1.1",
     description=(
-        "公開中の取組、決算、指標、部局と、その出典をJSONで返します。読み取り専用で、登録はいりません。"
+        "公開中の取組、決算、指標、部局と、その出典を返します。読み取り専用で、登録はいりません。"
         "金額は円の整数、年度は4月に始まる年度の西暦です。"
         "資料に記載のない値は null で、0とは違います。"
     ),
@@ -35,7 +45,8 @@ api = NinjaAPI(
     renderer=JapaneseRenderer(),
     urls_namespace="api_v1",
 )
-api.add_decorator(refuse_what_is_not_asked_for, mode="view")
+api.add_decorator(answer_from_edition, mode="view")
+api.add_decorator(refuse_what_is_not_asked_for, mode="view")  # comes first
 for router in (
     initiatives_router,
     initiatives_with_costs_router,
@@ -48,11 +59,9 @@ for router in (
 
 @api.exception_handler(ValidationError)
 def answer_bad_parameters(request, error):
-    body = problem(422, describe_problems(error))
-    body["message"] = " ".join(each["message"] for each in body["errors"])
-    return api.create_response(request, body, status=422)
+    return answer_problem(422, describe_problems(error))
 
 
 @api.exception_handler(Http404)
 def answer_not_found(request, error):
-    return api.create_response(request, problem(404), status=404)
+    return answer_problem(404)

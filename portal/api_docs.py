@@ -1,12 +1,20 @@
-"""The API's documentation page, drawn from the OpenAPI schema alone."""
+"""The API's documentation page: docs/api.md, then what the OpenAPI schema tells."""
 
+import json
 import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.shortcuts import render
+from django.utils.safestring import SafeString, mark_safe
 
 from .api import api
+from .api_http import SENTENCES, problem
+from .api_openapi import PARTIAL
+from .api_parameters import problem_of
+from .markdown import render_markdown
 
 TYPES = {"integer": "整数", "number": "数", "string": "文字列", "null": "null"}
 LIMITS = {
@@ -16,6 +24,14 @@ LIMITS = {
     "maxLength": "{}文字以内",
     "default": "省略時は {}",
 }
+GUIDE = Path(settings.BASE_DIR, "docs", "api.md").read_text("utf-8")
+GUIDE_ORIGIN = "https://portal.example.jp"
+# What `limit=0` is answered.
+EXAMPLE_PROBLEM = problem_of(
+    "limit",
+    "limit：1以上の整数で書いてください。",
+    "limit: Input should be greater than or equal to 1",
+)
 # What the portal's first content answers.
 EXAMPLE_SLUGS = {
     "pillars": "dx",
@@ -74,6 +90,9 @@ def api_docs(request):
         {
             "origin": origin,
             "description": schema["info"]["description"],
+            "guide": render_guide(origin),
+            "problems": [(int(each), *texts[:2]) for each, texts in sorted(SENTENCES.items())],
+            "problem": json.dumps(problem(422, [EXAMPLE_PROBLEM]), ensure_ascii=False, indent=2),
             "groups": [
                 (tag, [(operation, operation.command(origin)) for operation in operations])
                 for tag, operations in list_operations(schema).items()
@@ -81,6 +100,13 @@ def api_docs(request):
             "tables": list_tables(schema),
         },
     )
+
+
+def render_guide(origin: str) -> SafeString:
+    """Return docs/api.md from its first section on, with examples that ask this site."""
+    text = GUIDE[GUIDE.index("\n## ") :].replace(GUIDE_ORIGIN, origin)
+    html = render_markdown(text, top_heading=1).replace("<pre>", '<pre tabindex="0">')
+    return mark_safe(html)  # noqa: S308 - cleaned by render_markdown
 
 
 def list_operations(schema: dict) -> dict[str, list[Operation]]:
@@ -93,7 +119,7 @@ def list_operations(schema: dict) -> dict[str, list[Operation]]:
         name = content["$ref"].rpartition("/")[-1]
         is_list = name.startswith("Listing_")
         if is_list:
-            content = schemas[name]["properties"]["items"]["items"]
+            content = schemas[name]["properties"]["items"]["items"]["anyOf"][0]
         groups.setdefault(details["tags"][0], []).append(
             Operation(
                 path=path,
@@ -121,7 +147,7 @@ def list_tables(schema: dict) -> list[SchemaTable]:
             [describe_field(field, each, schemas) for field, each in details["properties"].items()],
         )
         for name, details in sorted(schemas.items())
-        if "properties" in details and not name.startswith("Listing_") and not _is_query(name)
+        if "properties" in details and not name.startswith(("Listing_", PARTIAL))
     ]
 
 
@@ -174,7 +200,3 @@ def _describe_type(details: dict, schemas: dict) -> tuple[str, str]:
     if details.get("format") == "date":
         return "日付（2024-08-02）", ""
     return TYPES[details["type"]], ""
-
-
-def _is_query(name: str) -> bool:
-    return name.endswith("Page")

@@ -1,12 +1,12 @@
-"""What a request may ask of the API: paging, years, words; and what is wrong with a request."""
+"""What a request may ask of the API: years, slugs, words; and what is wrong with a request."""
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import unwrap
 from typing import Annotated, Any
 
 from django.db.models import QuerySet
 from django.http import Http404
-from ninja import Schema
 from ninja.errors import ValidationError
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -14,17 +14,19 @@ from pydantic_core import PydanticCustomError
 from .fiscal_year import FIRST_FISCAL_YEAR, LAST_YEAR, FiscalYearError, parse_fiscal_year
 
 MAX_YEN = 10**15
-MAX_OFFSET = 10**9
 MAX_TEXT = 100
+
+
+def refusal(sentence: str, english: str) -> PydanticCustomError:
+    """Return the error of a value that a validator does not take."""
+    return PydanticCustomError("refusal", english, {"sentence": sentence})
 
 
 def _read_fiscal_year(text: Any) -> int:
     try:
         return parse_fiscal_year(str(text))
     except FiscalYearError as error:
-        raise PydanticCustomError(
-            "fiscal_year", "Write a fiscal year such as 2020.", {"sentence": str(error)}
-        ) from error
+        raise refusal(str(error), "Write a fiscal year such as 2020.") from error
 
 
 FiscalYear = Annotated[
@@ -47,24 +49,6 @@ def optional(description: str):
 def _leave_out_null(schema: dict) -> None:
     # "null" is nothing that one could write into a query string.
     schema |= schema.pop("anyOf")[0]
-
-
-class Page(Schema):
-    """The parameters of every list; a list of its own kind adds its filters."""
-
-    limit: int = Field(100, ge=1, le=1000, description="何件までか（件）。100件、最大1000件")
-    offset: int = Field(0, ge=0, le=MAX_OFFSET, description="何件目の次からか（件）")
-
-    def slice(self, records: QuerySet) -> QuerySet:
-        return records[self.offset : self.offset + self.limit]
-
-    def answer(self, records: QuerySet, make: Callable[[Any], Any]) -> dict:
-        """Return a list's answer; `make` turns a record into what stands for it."""
-        return {"items": [make(record) for record in self.slice(records)], "count": records.count()}
-
-
-class TextPage(Page):
-    q: str = Field("", max_length=MAX_TEXT, description=TEXT)
 
 
 class ParameterError(ValidationError):
@@ -99,7 +83,7 @@ def refuse_what_is_not_asked_for(run: Callable) -> Callable:
 
     A NUL character, which PostgreSQL refuses in a text, is refused here for both databases.
     """
-    operation = run.__self__
+    operation = unwrap(run).__self__
     known = [
         name
         for model in operation.models
@@ -146,7 +130,7 @@ def _translate(error: dict) -> tuple[str, str, str]:
     """Return parameter, Japanese and English sentence of one of pydantic's errors."""
     name, context = str(error["loc"][-1]), error.get("ctx", {})
     match error["type"]:
-        case "fiscal_year":
+        case "refusal":
             sentence = context["sentence"]
         case "missing":
             sentence = "必ず書いてください。"

@@ -13,7 +13,10 @@ Answer = TypeVar("Answer")
 
 class Listing(BaseModel, Generic[Answer]):
     items: list[Answer] = Field(description="この回に返す記録")
-    count: int = Field(description="条件に合う記録の総数（件）")
+    count: int = Field(
+        description="条件に合う記録の総数（件）。続きを読むときは、読み始めたときの数"
+    )
+    next: str | None = Field(description="続きを読むアドレス。最後なら null")
 
 
 class ParameterProblem(BaseModel):
@@ -23,15 +26,16 @@ class ParameterProblem(BaseModel):
 
 
 class Problem(BaseModel):
-    """The body of every answer that is no 200."""
+    """The body of every answer that is no success (RFC 9457)."""
 
-    message: str = Field(description="何が起きたか（日本語）")
-    message_en: str = Field(description="The same in English")
-    errors: list[ParameterProblem] = Field([], description="パラメーターごとの問題（422のとき）")
-
-
-# What an operation for one record answers besides the record.
-PROBLEMS = {404: Problem, 422: Problem}
+    type: str = Field(description="問題の種類。説明のあるアドレス")
+    title: str = Field(description="問題の種類の名前（日本語）")
+    status: int = Field(description="HTTPの状態の番号")
+    detail: str = Field(description="何が起きたか、どう直せばよいか（日本語）")
+    detail_en: str = Field(description="The same in English")
+    errors: list[ParameterProblem] = Field(description="パラメーターごとの問題（422のとき）")
+    message: str = Field(description="detail と同じ。前からの名前", deprecated=True)
+    message_en: str = Field(description="The same as detail_en", deprecated=True)
 
 
 class SourceOut(BaseModel):

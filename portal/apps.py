@@ -15,10 +15,12 @@ class PortalConfig(AppConfig):
     def ready(self):
         from . import (
             audit_signals,  # noqa: F401  connects them
+            freezing,
             health,  # noqa: F401  registers the system check
             record_resources,
             searchable,
         )
 
         searchable.connect_signals()
+        freezing.connect_signals()
         record_resources.RecordResource.around_import = staticmethod(searchable.hold_indexing)

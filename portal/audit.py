@@ -20,9 +20,9 @@ class AuditAction(models.TextChoices):
     SECOND_FACTOR_REMOVED = "second_factor_removed", "二段階認証の解除"
     SECOND_FACTOR_FAILED = "second_factor_failed", "確認コードの誤り"
     BACKUP_CODE_USED = "backup_code_used", "予備コードの使用"
-    USER_ADDED = "user_added", "利用者の追加"
-    USER_CHANGED = "user_changed", "利用者の変更"
-    USER_DELETED = "user_deleted", "利用者の削除"
+    USER_ADDED = "user_added", "ユーザーの追加"
+    USER_CHANGED = "user_changed", "ユーザーの変更"
+    USER_DELETED = "user_deleted", "ユーザーの削除"
     RIGHTS_CHANGED = "rights_changed", "権限の変更"
     EXPORT = "export", "書出し"
     IMPORT = "import", "取込"
@@ -43,9 +43,9 @@ class AuditEntry(models.Model):
         models.SET_NULL,
         null=True,
         related_name="audit_entries",
-        verbose_name="利用者",
+        verbose_name="ユーザー",
     )
-    username = models.CharField("利用者名", max_length=150)
+    username = models.CharField("ユーザー名", max_length=150)
     record = models.TextField("対象")
     detail = models.TextField("内容")
     address = models.GenericIPAddressField("接続元", null=True)
@@ -84,10 +84,6 @@ def write_audit(request, action, *, user=None, username="", record="", detail=""
         detail=detail,
         address=client_address(request) if request else None,
     )
-
-
-def may_read_audit(user) -> bool:
-    return user.is_active and user.is_superuser
 
 
 def audit_middleware(get_response):

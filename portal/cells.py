@@ -15,15 +15,24 @@ from import_export.widgets import ManyToManyWidget, Widget
 from .amounts import parse_amount, parse_number
 from .fiscal_year import FiscalYearError, parse_calendar_year, parse_fiscal_year
 from .models import Figure, FiscalYearField
+from .publishing import Revisable, Status
 
 DATE = re.compile(
     r"(\d{4})[-/年](\d{1,2})[-/月](\d{1,2})日?(?:[ T](\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?)?"
 )
+REVISION_MARK = re.compile(r"--\d+\Z")
 SEPARATOR = "｜"
 
 
 class Cell(Widget):
-    hint = ""
+    """`offered` are the choices that Excel offers; `is_text` keeps Excel from reading numbers.
+
+    `blank` says what a blank cell means where it may be blank.
+    """
+
+    hint = blank = ""
+    offered = ()
+    is_text = False
 
     def describe(self, value):
         """Return the text of what `render` returned, for a person to compare."""
@@ -31,6 +40,8 @@ class Cell(Widget):
 
 
 class TextCell(Cell):
+    is_text = True
+
     def clean(self, value, row=None, **kwargs):
         return value.replace("\r\n", "\n").strip()
 
@@ -62,6 +73,7 @@ class YearCell(FiscalYearCell):
 
 class AmountCell(FiscalYearCell):
     hint = "円。「4,016千円」とも書けます。空欄は「記載なし」で、0円とは違います"
+    blank = "「記載なし」。0とは違います"
 
     def clean(self, value, row=None, **kwargs):
         return parse_amount(value)
@@ -124,27 +136,51 @@ class ChoiceCell(Cell):
         super().__init__()
         self.labels = {code: str(label) for code, label in choices if code}
         self.codes = {label: code for code, label in self.labels.items()}
-        self.hint = "、".join(self.labels.values()) + " のどれか"
+        self.offered = list(self.labels.values())
+        self.hint = "、".join(self.offered) + " のどれか"
 
     def clean(self, value, row=None, **kwargs):
         text = value.strip()
         if text and text not in self.codes and text not in self.labels:
-            raise ValueError(f"「{value}」は選べません。{self.hint}を書いてください。")
+            known = "、".join(self.labels.values())
+            raise ValueError(f"「{value}」は選べません。{known} のどれかを書いてください。")
         return self.codes.get(text, text)
 
     def render(self, value, **kwargs):
         return self.labels.get(value, "")
 
 
+class StatusCell(ChoiceCell):
+    """The state of a record: it is read, and no import changes it."""
+
+    def __init__(self):
+        super().__init__(Status.choices)
+        self.offered = [str(Status.DRAFT.label)]
+        self.hint = "取込では変えられません。新しい記録は「下書き」か空欄"
+
+
+class SlugCell(TextCell):
+    hint = "半角の英小文字、数字、「-」"
+
+    def render(self, value, **kwargs):
+        """Return the slug; that of a revision is that of what it revises."""
+        return REVISION_MARK.sub("", super().render(value))
+
+
 class RecordCell(Cell):
     """Another record by its natural key: a slug, or a place's code."""
+
+    is_text = True
 
     def __init__(self, model, resource_model):
         Widget.__init__(self)
         self.model = model
         self.is_own = model is resource_model  # a row may name another row of the same file
         self.key = "code" if model.__name__ == "Place" else "slug"
-        self.hint = f"{model._meta.verbose_name}の{model._meta.get_field(self.key).verbose_name}"
+        self.named_by = (
+            f"{model._meta.verbose_name}の{model._meta.get_field(self.key).verbose_name}"
+        )
+        self.hint = self.named_by
 
     def clean(self, value, row=None, **kwargs):
         return self.find(value.strip()) if value.strip() else None
@@ -156,12 +192,21 @@ class RecordCell(Cell):
         if self.is_own:
             return self.resource.find_own((key,), key)
         if not hasattr(self, "records"):
-            self.records = self.model._default_manager.in_bulk(field_name=self.key)
+            records = self.model._default_manager.all()
+            if issubclass(self.model, Revisable):
+                records = records.filter(revises=None)
+            self.records = records.in_bulk(field_name=self.key)
         if key not in self.records:
-            raise ValueError(
-                f"「{key}」という{self.hint}はありません。一覧で確かめるか、先に登録してください。"
-            )
+            self.refuse_key(key)
         return self.records[key]
+
+    def refuse(self, record):
+        self.refuse_key(getattr(record, self.key))
+
+    def refuse_key(self, key):
+        raise ValueError(
+            f"「{key}」という{self.named_by}はありません。一覧で確かめるか、先に登録してください。"
+        )
 
 
 class RecordsCell(RecordCell, ManyToManyWidget):
@@ -180,6 +225,7 @@ class PartOfCell(Cell):
     """The figure that a figure is a part of, by the key of the whole within their record."""
 
     hint = "「区分｜項目｜測るもの｜時期」"
+    is_text = True
 
     def clean(self, value, row=None, **kwargs):
         if not value.strip():
@@ -208,6 +254,7 @@ def make_cell(field: models.Field, model: type[models.Model]) -> Widget:
         models.DecimalField: NumberCell,
         models.DateTimeField: DateTimeCell,
         models.DateField: DateCell,
+        models.SlugField: SlugCell,
     }
     return next((cell for kind, cell in kinds.items() if isinstance(field, kind)), TextCell)()
 

@@ -16,8 +16,8 @@ from .search import KINDS, FacetValue, Hit, find
 class DepartmentListForm(TextListForm):
     kind = "department"
     sorts = {
-        "position": ("組織の順", ["position", "slug"]),
-        "name": ("名称順", ["name", "slug"]),
+        "position": ("組織の順", ["is_abolished", "position", "slug"]),
+        "name": ("名称順", ["is_abolished", "name", "slug"]),
     }
 
 

@@ -29,19 +29,54 @@ class RecordRow(RowResult):
     def line(self):
         return self.row_values[LINE]
 
+    @property
+    def record(self):
+        return self.object_repr
+
+    @property
+    def cells(self):
+        return self.diff
+
 
 class RecordResult(Result):
+    """`revisions` are the public records that changed: (name, whether a new 改訂案 was made)."""
+
     problems = ()
+    revisions = ()
+    versions = ()
     source = ""
 
     def has_errors(self):
         return bool(self.problems or super().has_errors())
 
-    def changed_rows(self):
-        return [row for row in self.rows if not row.is_skip()]
+    @property
+    def new_rows(self):
+        return [row for row in self.rows if row.is_new()]
 
+    @property
+    def changed_rows(self):
+        return [row for row in self.rows if row.is_update()]
+
+    @property
     def same_rows(self):
         return [row for row in self.rows if row.is_skip()]
+
+    def report(self) -> dict:
+        """Return what changes, as JSON: the same for the same changes."""
+        return {
+            "source": self.source,
+            "revisions": [list(pair) for pair in self.revisions],
+            "rows": [
+                {
+                    "line": row.line,
+                    "kind": row.import_type,
+                    "record": row.object_repr,
+                    "cells": [list(cell) for cell in row.diff],
+                }
+                for row in self.rows
+                if not row.is_skip()
+            ],
+        }
 
 
 class RecordDiff:

@@ -1,8 +1,5 @@
 """What the admin pages of all records share: who may do what, forms, versions, public address."""
 
-import hashlib
-import json
-
 from django.apps import apps
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -14,11 +11,12 @@ from django.utils.http import urlencode
 from . import versions
 from .amounts import format_thousand_yen, format_yen
 from .audit import AuditAction, write_audit
+from .conflict_admin import ConflictPages
 from .fiscal_year import FiscalYearError, format_fiscal_year
 from .history_admin import HistoryPages
 from .models import Department, FiscalYearField, Role
 from .publishing import Publication, Revisable, Status
-from .record_inlines import FORM_FIELDS
+from .record_inlines import FORM_FIELDS, StateChoices
 from .record_resources import move_updated_at
 from .rights import rights_of
 from .workflow_admin import WorkflowPages
@@ -49,15 +47,25 @@ admin.FieldListFilter.register(
 )
 
 
-class StaleForm(Exception):
-    """A form was sent that no longer fits the record; `content` is what it would have made of it."""
+class StateFilter(admin.SimpleListFilter):
+    """Narrows by how far records are, and to those that have an open revision."""
 
-    def __init__(self, record, content, reason):
-        super().__init__(reason)
-        self.record, self.content, self.reason = record, content, reason
+    title, parameter_name = "公開状態", "status"
+    STATES = [Status.DRAFT, Status.IN_REVIEW, Status.PUBLISHED, Status.WITHDRAWN]
+
+    def lookups(self, request, model_admin):
+        states = [(status.value, status.label) for status in self.STATES]
+        is_revisable = issubclass(model_admin.model, Revisable)
+        return states + ([("revision", "改訂案あり")] if is_revisable else [])
+
+    def queryset(self, request, queryset):
+        if self.value() == "revision":
+            return queryset.exclude(revision=None)
+        is_state = self.value() in dict(self.lookup_choices)
+        return queryset.filter(status=self.value()) if is_state else queryset
 
 
-class RecordAdmin(HistoryPages, WorkflowPages, admin.ModelAdmin):
+class RecordAdmin(StateChoices, ConflictPages, HistoryPages, WorkflowPages, admin.ModelAdmin):
     """Admin of a record or of its parts, for the departments that it belongs to.
 
     `updates` is the path to the publication whose `updated_at` a change moves on.
@@ -87,14 +95,16 @@ class RecordAdmin(HistoryPages, WorkflowPages, admin.ModelAdmin):
     # Who may do what
 
     def get_queryset(self, request):
-        queryset, joined = super().get_queryset(request), self.list_select_related
+        queryset, joined = super().get_queryset(request), [*self.list_select_related]
+        if self.is_root and issubclass(self.model, Revisable):
+            joined.append("revision")
         rights = rights_of(request.user)
         if not rights.is_staff:
             return queryset.none()
         if self.scope:
             queryset = rights.limit(queryset, self.scope)
         at = f"{self.root_path}__" if self.root_path else ""
-        if issubclass(self.root_model, Publication):
+        if issubclass(self.root_model, Publication) and not getattr(request, "late", None):
             queryset = queryset.exclude(**{f"{at}status": Status.BINNED})
         if issubclass(self.root_model, Revisable) and self._lists_all(request):
             queryset = queryset.filter(**{f"{at}revises": None})
@@ -151,7 +161,7 @@ class RecordAdmin(HistoryPages, WorkflowPages, admin.ModelAdmin):
         return (
             self.may_write(request)
             and self.is_own(request, obj, Role.EDITOR)
-            and (getattr(request, "keeps_aside", False) or self.is_editable(obj))
+            and (getattr(request, "late", None) or self.is_editable(obj))
         )
 
     def has_delete_permission(self, request, obj=None):
@@ -168,13 +178,17 @@ class RecordAdmin(HistoryPages, WorkflowPages, admin.ModelAdmin):
         if not isinstance(related_admin, RecordAdmin):
             return queryset
         allowed = related_admin.get_queryset(request).select_related(None)
-        path = versions.root_path(related)
+        path, root = versions.root_path(related), versions.root_model(related)
         at = f"{path}__" if path else ""
-        if name == self.owner_name and issubclass(self.root_model, Revisable):
-            allowed = allowed.filter(**{f"{at}status": Status.DRAFT})
-        elif issubclass(versions.root_model(related), Revisable) and related is not self.model:
-            inner = versions.root_model(related) is self.root_model
-            allowed = allowed if inner else allowed.filter(**{f"{at}revises": None})
+        if name == self.owner_name:
+            if self.scope:
+                allowed = rights.limit(allowed, related_admin.scope, Role.EDITOR)
+            if issubclass(root, Revisable):
+                allowed = allowed.filter(**{f"{at}status": Status.DRAFT})
+            elif issubclass(root, Publication):
+                allowed = allowed.exclude(**{f"{at}status": Status.IN_REVIEW})
+        elif issubclass(root, Revisable) and root is not self.root_model:
+            allowed = allowed.filter(**{f"{at}revises": None})
         if related is Department and name == getattr(self.model, "department_path", None):
             allowed = allowed if rights.is_over_all else allowed.filter(pk__in=rights.editing)
         condition = models.Q(pk__in=allowed.order_by().values("pk"))
@@ -215,6 +229,19 @@ class RecordAdmin(HistoryPages, WorkflowPages, admin.ModelAdmin):
                 name = request.GET["field_name"]
                 queryset = asking_admin.limit_choices(request, queryset, name)
         return super().get_search_results(request, queryset, search_term)
+
+    @admin.display(description="公開状態", ordering="status")
+    def state(self, obj):
+        """Tell how far a record is, and its revision; needs `revision` loaded."""
+        revision = getattr(obj, "revision", None)
+        if revision is None:
+            return obj.get_status_display()
+        return format_html(
+            '{} <a class="revision-mark" href="{}">改訂案：{}</a>',
+            obj.get_status_display(),
+            self.page_of(revision),
+            revision.get_status_display(),
+        )
 
     # Forms
 
@@ -270,54 +297,13 @@ class RecordAdmin(HistoryPages, WorkflowPages, admin.ModelAdmin):
             )
         return super().change_view(request, object_id, form_url, context)
 
-    def state_of(self, obj) -> str:
-        """Return a mark of all that the form of a saved record shows; another one once it changes."""
-        rows = [versions.take_rows(self.model, self.model._base_manager.filter(pk=obj.pk))]
-        for inline in self.inlines:
-            names = [
-                field.name
-                for field in inline.model._meta.concrete_fields
-                if field.related_model is self.model
-            ]
-            if names and inline.model is not self.model:
-                held = {(inline.fk_name or names[0]): obj.pk}
-                parts = inline.model._base_manager.filter(**held).order_by("pk")
-                rows.append(versions.take_rows(inline.model, parts))
-        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
-
-    def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
-        if change and obj:
-            context["form_state"] = self.state_of(obj)
-        return super().render_change_form(request, context, add, change, form_url, obj)
-
     # Saving
-
-    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except StaleForm as stale:
-            return self.show_conflict(request, stale)
-
-    def _changeform_view(self, request, object_id, form_url, extra_context):
-        if request.method == "POST" and object_id:
-            obj = self.get_object(request, object_id)
-            root = obj and versions.root_of(obj)
-            if root:
-                versions.begin_change(root)
-                obj = self.get_object(request, object_id)
-                sent = request.POST.get("form_state")
-                if sent and sent != self.state_of(obj):
-                    request.stale_reason = "saved"
-                elif sent and not self.is_editable(obj):
-                    request.stale_reason, request.keeps_aside = "state", True
-        return super()._changeform_view(request, object_id, form_url, extra_context)
 
     def save_related(self, request, form, formsets, change):
         super().save_related(request, form, formsets, change)
         obj = form.instance
         root = versions.root_of(obj)
-        if reason := getattr(request, "stale_reason", None):
-            raise StaleForm(obj, versions.take(root), reason)
+        self.keep_late(request, obj)
         if self.updates:
             move_updated_at(self.model, [obj.pk], self.updates)
         action = "変更" if change else "作成"
@@ -327,13 +313,20 @@ class RecordAdmin(HistoryPages, WorkflowPages, admin.ModelAdmin):
 
     def save_model(self, request, obj, form, change):
         if not change and not self.is_root:
-            versions.begin_change(versions.root_of(obj))
+            self.require_editable(versions.root_of(obj))
         super().save_model(request, obj, form, change)
+
+    def require_editable(self, root):
+        """Lock a record; refuse where somebody else has led it on since the form was checked."""
+        versions.begin_change(root)
+        root.refresh_from_db()
+        if not self.is_editable(root):
+            raise PermissionDenied
 
     @transaction.atomic
     def delete_model(self, request, obj):
         root, name = versions.root_of(obj), str(obj)
-        versions.begin_change(root)
+        self.require_editable(root)
         if self.updates:
             move_updated_at(self.model, [obj.pk], self.updates)
         if self.is_root:
@@ -352,10 +345,13 @@ class RecordAdmin(HistoryPages, WorkflowPages, admin.ModelAdmin):
             self.delete_model(request, obj)
 
     def get_deleted_objects(self, objs, request):
-        """Refuse what is not the user's, however it was asked for."""
-        if not all(self.has_delete_permission(request, obj) for obj in objs):
-            raise PermissionDenied
-        return super().get_deleted_objects(objs, request)
+        """Refuse what is not the user's, however it was asked for, and say so."""
+        to_delete, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        refused = [obj for obj in objs if not self.has_delete_permission(request, obj)]
+        protected += [
+            f"{self.opts.verbose_name}：{obj}（いまは削除できない状態です）" for obj in refused
+        ]
+        return to_delete, counts, set() if protected else lacking, protected
 
     def get_actions(self, request):
         actions = super().get_actions(request)

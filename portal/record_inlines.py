@@ -12,6 +12,7 @@ from django.forms.models import BaseInlineFormSet
 
 from .form_fields import AmountFormField, FiscalYearFormField, NumberFormField, TextFormField
 from .models import FiscalYearField
+from .publishing import Status
 
 FORM_FIELDS = {
     FiscalYearField: {"form_class": FiscalYearFormField},
@@ -79,12 +80,26 @@ class RecordFormSet(BaseInlineFormSet):
                 form.add_error(None, constraint.get_violation_error_message())
 
 
-class RecordInline(admin.TabularInline):
+class StateChoices:
+    def formfield_for_choice_field(self, db_field, request, **kwargs):
+        """Offer for a part's own state what `published()` tells apart; steps are its record's."""
+        if db_field.name == "status":
+            states = (Status.DRAFT, Status.PUBLISHED, Status.WITHDRAWN)
+            kwargs["choices"] = [(state.value, state.label) for state in states]
+        return super().formfield_for_choice_field(db_field, request, **kwargs)
+
+
+class RecordInline(StateChoices, admin.TabularInline):
     formset = RecordFormSet
     formfield_overrides = FORM_FIELDS
     extra = 0
     show_change_link = True
     view_on_site = False
+
+    def get_queryset(self, request):
+        relations = [name for name in self.fields if self.model._meta.get_field(name).many_to_one]
+        queryset = super().get_queryset(request)
+        return queryset.select_related(*relations) if relations else queryset
 
     @property
     def parent_admin(self):

@@ -4,17 +4,30 @@ import logging
 from contextlib import nullcontext
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 from import_export.fields import Field
 from import_export.resources import ModelResource
 from import_export.results import Error
 
-from .cells import make_cell, split_key
+from . import versions
+from .cells import ChoiceCell, StatusCell, make_cell, split_key
 from .import_results import LINE, Problem, RecordDiff, RecordResult, RecordRow
+from .import_targets import FOREIGN, PERIOD, find_targets, make_entry, may_add
+from .publishing import Status
+from .rights import Rights, rights_of
 
 logger = logging.getLogger(__name__)
 
+PART_STATUS = [(s.value, s.label) for s in (Status.DRAFT, Status.PUBLISHED, Status.WITHDRAWN)]
+STEPS = (
+    "そのままにするか、列を消してください。公開や取下げは、記録のページの"
+    "「承認を求める」「取り下げる」などで進めます。"
+)
+NEW_IS_DRAFT = (
+    "新しい記録は「下書き」にします。公開は、記録のページの「承認を求める」から進めます。"
+)
+NEEDED = "新しい記録には要ります"
 CITED = ["source", "locator"]
 PUBLICATION = ["status", "publish_from", "publish_until", "internal_note"]
 FIGURE_KEY = ["group", "label", "measure", "period"]
@@ -51,12 +64,25 @@ class RecordResource(ModelResource):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
+        model = self._meta.model
+        self.root_model, self.root_path = versions.root_model(model), versions.root_path(model)
+        self.is_root = model is self.root_model
+        if "status" in self.fields:
+            self.fields["status"].widget = StatusCell() if self.is_root else ChoiceCell(PART_STATUS)
         for field in self.fields.values():
             field.widget.resource = self
         self.headers = {name: field.column_name for name, field in self.fields.items()}
         self.key_fields = [self.fields[name] for name in self.get_import_id_fields()]
-        self.existing, self.owners = {}, {}
-        self.keys, self.lines, self.loops, self.key_errors = {}, {}, set(), {}
+        at = f"{self.root_path}__" if self.root_path else ""
+        self.root_paths = [
+            field.attribute.removeprefix(at)
+            for field in self.key_fields
+            if field.attribute.startswith(at)
+        ]
+        self.user, self.rights = None, Rights()
+        self.targets, self.changed, self.existing, self.owners, self.visible = {}, {}, {}, {}, {}
+        self.keys, self.lines, self.differing = {}, {}, set()
+        self.loops, self.key_errors = set(), {}
 
     @classmethod
     def field_from_django_field(cls, field_name, django_field, readonly):
@@ -104,7 +130,24 @@ class RecordResource(ModelResource):
         return queryset.select_related(*single).prefetch_related(*many)
 
     def after_export(self, queryset, dataset, **kwargs):
-        dataset.title = str(self.get_display_name())
+        """Add to the rows what the formats need: the resource, and what each row's record is called."""
+        dataset.resource, dataset.title = self, str(self.get_display_name())
+        positions = [dataset.headers.index(field.column_name) for field in self.key_fields]
+        dataset.names = ["・".join(str(row[at]) for at in positions if row[at]) for row in dataset]
+
+    def list_guide(self):
+        """Return, by column: header, whether it is needed, how it is written, choices, a blank."""
+        for field in self.get_import_fields():
+            model_field = self._meta.model._meta.get_field(field.attribute.split("__")[0])
+            is_key = field in self.key_fields
+            needed = not (model_field.blank or model_field.has_default())
+            yield (
+                field.column_name,
+                "必ず要ります（どの記録かを示します）" if is_key else NEEDED if needed else "任意",
+                field.widget.hint or str(model_field.help_text),
+                "、".join(field.widget.offered),
+                say_blank(model_field, needed or is_key) or field.widget.blank or "空になります",
+            )
 
     def export_texts(self, instance):
         """Return the text of each column as a person reads it."""
@@ -113,23 +156,44 @@ class RecordResource(ModelResource):
             for field in self.get_import_fields()
         }
 
-    def import_data(self, dataset, dry_run=False, **kwargs):
-        """Import a dataset with a LINE column; nothing is saved where the result has errors."""
+    def import_data(self, dataset, dry_run=False, user=None, file_name="", **kwargs):
+        """Import a dataset with a LINE column; nothing is saved where the result has errors.
+
+        `result.versions` is what undoes the import, as `ImportLog.versions` tells.
+        """
         if refusal := self.refuse_headers(dataset.headers):
             result = self.get_result_class()()
             result.append_base_error(Error(ValueError(refusal)))
             return result
-        self.prepare(dataset)
-        kwargs |= {"rollback_on_validation_errors": True}
+        self.user, self.rights = user, rights_of(user) if user else Rights()
+        kwargs |= {"rollback_on_validation_errors": True, "use_transactions": True}
         with transaction.atomic():
             with self.around_import():
+                self.prepare(dataset, dry_run)
                 result = super().import_data(dataset, dry_run=dry_run, **kwargs)
-            if dry_run:
+            result.rows.sort(key=lambda row: row.line)
+            result.problems = [
+                problem for row in result.rows for problem in self.list_problems(row)
+            ]
+            result.source = dataset.title
+            result.revisions = [
+                (str(target.record), target.is_new_revision)
+                for target in self.changed.values()
+                if target.is_revision
+            ]
+            if dry_run or result.has_errors():
                 transaction.set_rollback(True)
-        result.rows.sort(key=lambda row: row.line)
-        result.problems = [problem for row in result.rows for problem in self.list_problems(row)]
-        result.source = dataset.title
+            else:
+                result.versions = self.keep_versions(result, f"取込：{file_name}"[:100])
         return result
+
+    def keep_versions(self, result, action) -> list:
+        kept = [target.finish(action, self.user) for target in self.changed.values()]
+        made = [row.instance for row in result.new_rows] if self.is_root else []
+        for record in sorted(made, key=lambda record: record.pk):  # each after those it names
+            version = versions.save_version(record, action, self.user)
+            kept.append(make_entry(record, None, version.number))
+        return kept
 
     def refuse_headers(self, headers):
         """Return a sentence for each header that is unknown or missing; "" where all is well."""
@@ -145,7 +209,7 @@ class RecordResource(ModelResource):
         ]
         return "".join(sentences)
 
-    def prepare(self, dataset):
+    def prepare(self, dataset, dry_run):
         """Read the keys, load what they name, and put the rows in an order that can be saved."""
         rows = {row[LINE]: row for row in dataset.dict}
         for line, row in rows.items():
@@ -157,10 +221,23 @@ class RecordResource(ModelResource):
             if first != line:
                 message = f"同じ記録が{first}行目にもあります。どちらか一つにしてください。"
                 self.key_errors[line] = {NON_FIELD_ERRORS: message}
-        self.existing = self.load(self.get_queryset(), self.key_fields, "")
-        if self.owner:
-            owners = self._meta.model._meta.get_field(self.owner).related_model.objects.all()
-            self.owners = self.load(owners, self.owner_fields(), f"{self.owner}__")
+        roots = {self.root_key(key) for key in self.lines}
+        self.targets = find_targets(
+            self.root_model, self.root_paths, roots, self.rights, lock=not dry_run
+        )
+        self.load_all()
+        self.differing = {line for line, key in self.keys.items() if self.differs(key, rows[line])}
+        changed = {self.root_key(self.keys[line]) for line in self.differing}
+        self.changed = {
+            key: target
+            for key, target in self.targets.items()
+            if key in changed and not target.refusal
+        }
+        for target in self.changed.values():
+            if target.needs_revision or not dry_run:
+                target.begin(self.user)
+        if any(target.is_new_revision for target in self.changed.values()):
+            self.load_all()
         wholes = {key: self.list_wholes(key, rows[line]) for key, line in self.lines.items()}
         ordered, self.loops = put_in_order(wholes)
         first_lines = [self.lines[key] for key in ordered]
@@ -169,6 +246,60 @@ class RecordResource(ModelResource):
         dataset.wipe()
         dataset.headers = headers
         dataset.extend([list(rows[line].values()) for line in lines])
+
+    def root_key(self, key) -> tuple:
+        return key[: len(self.root_paths)]
+
+    def load_all(self):
+        """Load the records that the file may name, and their owners, by key."""
+        self.existing = self.load(self.get_queryset(), self.key_fields, "")
+        if self.owner:
+            owners = self._meta.model._meta.get_field(self.owner).related_model
+            self.owners = self.load(owners._base_manager.all(), self.owner_fields(), self.owner)
+
+    def load(self, queryset, fields, prefix):
+        """Return records by key: those of the targets, or (departments) all."""
+        model = queryset.model
+        paths = [field.attribute.removeprefix(f"{prefix}__") for field in fields]
+        if versions.root_model(model) is not self.root_model:
+            keys = queryset.values_list("pk", *paths)
+            by_pk = queryset.in_bulk()
+            return {tuple(key): by_pk[pk] for pk, *key in keys}
+        roots = {target.root.pk: key for key, target in self.targets.items() if not target.refusal}
+        path = versions.root_path(model)
+        if not path:
+            by_pk = queryset.in_bulk(roots)
+            return {key: by_pk[pk] for pk, key in roots.items() if pk in by_pk}
+        held = queryset.filter(**{f"{path}__in": roots}).select_related(path)
+        own = held.order_by().values_list("pk", path, *paths[len(self.root_paths) :])
+        by_pk = {record.pk: record for record in held}
+        return {(*roots[root], *key): by_pk[pk] for pk, root, *key in own if pk in by_pk}
+
+    def differs(self, key, row) -> bool:
+        """Tell whether a row says something else than what is there, or cannot be read yet."""
+        instance = self.existing.get(key)
+        if instance is None:
+            return True
+        for name, field in self.fields.items():
+            if field in self.key_fields or field.readonly or field.column_name not in row:
+                continue
+            if self.is_state(name) and (name == "status" or getattr(instance, "is_revision", None)):
+                continue
+            try:
+                value = field.clean(row)
+            except ValueError:
+                return True
+            if instance._meta.get_field(name).many_to_many:
+                held = {record.pk for record in getattr(instance, name).all()}
+                if {record.pk for record in value} != held:
+                    return True
+            elif field.widget.render(value) != field.export(instance):
+                return True
+        return False
+
+    def is_state(self, name) -> bool:
+        """Tell whether a column is of the record's way to the public, not of its content."""
+        return self.is_root and name in ("status", *PERIOD)
 
     def read_key(self, row):
         key, errors = [], {}
@@ -181,15 +312,6 @@ class RecordResource(ModelResource):
             self.key_errors[row[LINE]] = errors
             return None
         return tuple(key)
-
-    def load(self, queryset, fields, prefix):
-        """Return the records that the file may name, by key."""
-        first = self.key_fields[0].attribute.removeprefix(prefix)
-        paths = [field.attribute.removeprefix(prefix) for field in fields]
-        named = queryset.filter(**{f"{first}__in": {key[0] for key in self.lines}})
-        keys = named.values_list("pk", *paths)
-        by_pk = named.in_bulk()
-        return {tuple(key): by_pk[pk] for pk, *key in keys if pk in by_pk}
 
     def owner_fields(self):
         return [field for field in self.key_fields if field.attribute.startswith(f"{self.owner}__")]
@@ -216,17 +338,28 @@ class RecordResource(ModelResource):
             raise ValueError(
                 f"「{text}」の行（{self.lines[key]}行目）に誤りがあります。先にその行を直してください。"
             )
-        if key not in self.existing:
+        if key not in self.existing and self.is_root:
             paths = [field.attribute for field in self.key_fields]
             self.existing[key] = (
                 self.get_queryset().filter(**dict(zip(paths, key, strict=True))).first()
             )
-        if self.existing[key] is None:
+        if self.existing.get(key) is None:
             raise ValueError(
                 f"「{text}」という{self._meta.model._meta.verbose_name}はありません。"
                 "書き方を確かめるか、この表に行を加えてください。"
             )
         return self.existing[key]
+
+    def before_import_row(self, row, **kwargs):
+        if refusal := self.refuse(self.key_of(row)):
+            raise ValidationError({NON_FIELD_ERRORS: refusal})
+
+    def refuse(self, key) -> str:
+        """Return why the user may not write what a row names; a part that is hidden is not there."""
+        target = self.targets.get(self.root_key(key)) if key else None
+        if target:
+            return "" if target.is_hidden and not self.is_root else target.refusal
+        return "" if may_add(self.root_model, self.rights) else FOREIGN
 
     def get_instance(self, instance_loader, row):
         return self.existing.get(self.key_of(row))
@@ -238,26 +371,87 @@ class RecordResource(ModelResource):
         return instance
 
     def import_instance(self, instance, row, **kwargs):
-        errors = dict(self.key_errors.get(row[LINE], {}))
+        errors, departments = dict(self.key_errors.get(row[LINE], {})), list_departments(instance)
         if self.owner and not errors and getattr(instance, f"{self.owner}_id") is None:
             errors |= self.refuse_owner(row)
         for name, field in self.fields.items():
-            if field.readonly or field.column_name not in row or name in errors:
+            is_set = field in self.key_fields and not instance._state.adding
+            if is_set or field.readonly or field.column_name not in row or name in errors:
                 continue
             try:
-                self.import_cell(instance, name, field.clean(row))
+                self.import_cell(instance, name, field.clean(row), row)
             except ValueError as error:
                 errors[name] = str(error)
+        self.check_departments(instance, departments, row, errors)
         self.complete(instance, row, errors)
         if errors:
             raise ValidationError(errors)
 
-    def import_cell(self, instance, name, value):
+    def import_cell(self, instance, name, value, row):
         model_field = instance._meta.get_field(name)
+        if model_field.is_relation:
+            self.check_named(instance, model_field, value)
+        if self.is_state(name) and not self.takes_state(instance, name, value, row):
+            return
         keeps_default = instance._state.adding and model_field.has_default()
         if model_field.many_to_many or (value in (None, "") and keeps_default):
             return
         setattr(instance, name, value)
+
+    def takes_state(self, instance, name, value, row) -> bool:
+        """Tell whether an import may set this; raise ValueError where the cell asks for a step."""
+        target = self.targets.get(self.key_of(row))
+        known = [getattr(record, name) for record in (target.record, target.root)] if target else []
+        if name == "status":
+            if value not in (known or ["", Status.DRAFT]):
+                now = f"いまは「{Status(known[0]).label}」です。" if known else ""
+                raise ValueError(
+                    f"取込では公開状態を変えられません。{now}{STEPS if known else NEW_IS_DRAFT}"
+                )
+            return False
+        if not target or (target.root is target.record and target.root.status == Status.DRAFT):
+            return True
+        if value not in known:
+            raise ValueError(
+                "公開の期間を取込で変えられるのは、下書きだけです。承認するときに決めてください。"
+            )
+        return False
+
+    def check_named(self, instance, model_field, value):
+        """Refuse a record that the user may not choose, unless it is chosen already."""
+        chosen = value if model_field.many_to_many else [value] if value else []
+        held = set()
+        if not instance._state.adding and model_field.many_to_many:
+            held = {record.pk for record in getattr(instance, model_field.name).all()}
+        elif not instance._state.adding:
+            held = {getattr(instance, model_field.attname)}
+        for record in chosen:
+            if record.pk not in held and not self.may_name(model_field, record):
+                self.fields[model_field.name].widget.refuse(record)
+
+    def may_name(self, model_field, record) -> bool:
+        if getattr(record, "status", None) == Status.BINNED:
+            return False
+        path = getattr(model_field.related_model, "department_path", None)
+        if path is None or self.rights.is_over_all:
+            return True
+        model = model_field.related_model
+        if model not in self.visible:
+            seen = self.rights.limit(model._base_manager.all(), path)
+            self.visible[model] = set(seen.order_by().values_list("pk", flat=True))
+        return record.pk in self.visible[model]
+
+    def check_departments(self, instance, held, row, errors):
+        """Refuse a record that would not be, or a department that is not, of the user's."""
+        path = getattr(self._meta.model, "department_path", None)
+        name = next((name for name in self.fields if name.split("__")[0] == path), None)
+        if not path or self.rights.is_over_all or name in errors:
+            return
+        field, chosen = self.fields[name], list_departments(instance)
+        if field.column_name in row and instance._meta.get_field(path).many_to_many:
+            chosen = {record.pk for record in field.clean(row)}
+        if chosen - held - self.rights.editing or chosen.isdisjoint(self.rights.editing):
+            errors[name] = "自分の部局を書いてください。"
 
     def complete(self, instance, row, errors):
         """Set or check what follows from several cells; `errors` are sentences by field."""
@@ -266,27 +460,21 @@ class RecordResource(ModelResource):
         fields = self.owner_fields()
         named = "・".join(f"{field.column_name}「{row[field.column_name]}」" for field in fields)
         kind = self._meta.model._meta.get_field(self.owner).verbose_name
-        return {
-            fields[-1].attribute: f"{named}の{kind}はありません。書き直すか、先に登録してください。"
-        }
+        message = f"{named}の{kind}はありません。書き直すか、先に登録してください。"
+        if not self.rights.is_over_all and self.owner in self.root_path.split("__"):
+            message += "ほかの部局の記録には取り込めません。"
+        return {fields[-1].attribute: message}
 
     def skip_row(self, instance, original, row, import_validation_errors=None):
         if import_validation_errors or original.pk is None:
             return False
-        return all(
-            {record.pk for record in field.clean(row)}
-            == {record.pk for record in getattr(instance, name).all()}
-            if instance._meta.get_field(name).many_to_many
-            else field.export(instance) == field.export(original)
-            for name, field in self.fields.items()
-            if field.column_name in row and not field.readonly
-        )
+        return row[LINE] not in self.differing
 
     def validate_instance(self, instance, import_validation_errors=None, validate_unique=True):
         errors = import_validation_errors or {}
         if not errors and self.is_valid_alone(instance):
             return  # the database checks the constraints; `do_instance_save` names what it refuses
-        exclude = {name.split("__")[0] for name in errors}
+        exclude = {name.split("__")[0] for name in errors} | not_typed(instance)
         keys = {NON_FIELD_ERRORS, *self.get_import_id_fields()}
         try:
             if keys.isdisjoint(errors):
@@ -300,7 +488,9 @@ class RecordResource(ModelResource):
 
     def is_valid_alone(self, instance):
         try:
-            instance.full_clean(validate_unique=False, validate_constraints=False)
+            instance.full_clean(
+                not_typed(instance), validate_unique=False, validate_constraints=False
+            )
         except ValidationError:
             return False
         return True
@@ -310,7 +500,7 @@ class RecordResource(ModelResource):
             with transaction.atomic():
                 super().do_instance_save(instance, is_create)
         except IntegrityError:
-            instance.full_clean()
+            instance.full_clean(not_typed(instance))
             raise
 
     def after_save_instance(self, instance, row, **kwargs):
@@ -370,6 +560,30 @@ class FigureResource(RecordResource):
                 errors["part_of"] = "内訳をたどると、この数値に戻って輪になります。"
             seen.add(above.pk)
             above = self.existing.get((*record, *above.key), above).part_of
+
+
+def say_blank(field, is_needed) -> str:
+    if is_needed and not (isinstance(field, models.CharField) and field.blank):
+        return "空欄にはできません"
+    if field.has_default():
+        label = dict(field.flatchoices).get(field.default, field.default)
+        return f"新しい記録では「{label}」。今ある記録では空欄にできません"
+    return ""
+
+
+def not_typed(instance) -> set[str]:
+    """Return the fields that hold what nobody could type: the slug of a revision."""
+    return {"slug"} if getattr(instance, "is_revision", False) else set()
+
+
+def list_departments(record) -> set[int]:
+    """Return the numbers of the departments that a record belongs to, saved or as it is now."""
+    path = getattr(type(record), "department_path", None)
+    if path is None or (record._state.adding and record._meta.get_field(path).many_to_many):
+        return set()
+    if record._meta.get_field(path).many_to_many:
+        return {department.pk for department in getattr(record, path).all()}
+    return {getattr(record, f"{path}_id")} - {None}
 
 
 def move_updated_at(model, pks, path):

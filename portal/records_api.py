@@ -1,7 +1,6 @@
 """Departments, documents with what cites them, and the search in the API."""
 
 from datetime import date
-from functools import partial
 
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
@@ -9,11 +8,12 @@ from ninja import Query, Router
 from pydantic import BaseModel, Field
 
 from .addresses import redirect_former_slug
-from .api_parameters import MAX_TEXT, TEXT, Page, Slug
-from .api_schemas import PROBLEMS, DepartmentRef, Listing, Problem, department_ref, url_of
+from .api_lists import CountedRows, Page, SortedPage, each
+from .api_parameters import MAX_TEXT, TEXT, Slug
+from .api_schemas import DepartmentRef, Listing, department_ref, url_of
 from .citations import list_citations
 from .models import Department, SearchKind, SourceDocument
-from .search import find
+from .search import Hit, find
 
 router = Router(tags=["部局・出典・検索"])
 
@@ -65,7 +65,21 @@ class HitOut(BaseModel):
     excerpt: str = Field(description="言葉が見つかったあたりの文")
 
 
+class DepartmentPage(SortedPage):
+    row = DepartmentOut
+    usual_order = ("position", "slug")
+    sorts = {name: name for name in ("slug", "name", "established_in", "abolished_in")}
+
+
+class DocumentPage(SortedPage):
+    row = DocumentOut
+    usual_order = ("-issued_on", "slug")
+    sorts = {name: name for name in ("slug", "title", "issued_by", "issued_on", "fiscal_year")}
+
+
 class SearchPage(Page):
+    row = HitOut
+
     q: str = Field(min_length=1, max_length=MAX_TEXT, description=TEXT)
 
 
@@ -87,15 +101,13 @@ def department_out(request: HttpRequest, department: Department) -> DepartmentOu
     )
 
 
-@router.get(
-    "departments", response={200: Listing[DepartmentOut], 422: Problem}, summary="部局の一覧"
-)
-def list_departments(request, page: Query[Page]):
+@router.get("departments", response=Listing[DepartmentOut], summary="部局の一覧")
+def list_departments(request, page: Query[DepartmentPage]):
     """部局を、組織の順に返します。廃止された部局も含みます。"""
-    return page.answer(departments(), partial(department_out, request))
+    return page.answer(request, page.rows(departments()), each(department_out))
 
 
-@router.get("departments/{slug:slug}", response={200: DepartmentOut, **PROBLEMS}, summary="部局")
+@router.get("departments/{slug:slug}", response=DepartmentOut, summary="部局")
 @redirect_former_slug(Department)
 def get_department(request, slug: Slug):
     """部局を1つ返します。"""
@@ -115,17 +127,15 @@ def document_fields(request: HttpRequest, document: SourceDocument) -> dict:
     }
 
 
-@router.get(
-    "documents", response={200: Listing[DocumentOut], 422: Problem}, summary="出典資料の一覧"
-)
-def list_documents(request, page: Query[Page]):
+@router.get("documents", response=Listing[DocumentOut], summary="出典資料の一覧")
+def list_documents(request, page: Query[DocumentPage]):
     """出典資料を、新しい順に返します。"""
-    return page.answer(SourceDocument.objects.published(), partial(document_fields, request))
+    return page.answer(
+        request, page.rows(SourceDocument.objects.published()), each(document_fields)
+    )
 
 
-@router.get(
-    "documents/{slug:slug}", response={200: CitedDocumentOut, **PROBLEMS}, summary="出典資料"
-)
+@router.get("documents/{slug:slug}", response=CitedDocumentOut, summary="出典資料")
 @redirect_former_slug(SourceDocument)
 def get_document(request, slug: Slug):
     """出典資料を1つ、それを出典とする記録とともに返します。"""
@@ -148,19 +158,21 @@ def get_document(request, slug: Slug):
     )
 
 
-@router.get("search", response={200: Listing[HitOut], 422: Problem}, summary="検索")
+def hit_out(request: HttpRequest, hit: Hit) -> HitOut:
+    return HitOut(
+        kind=hit.kind,
+        title=hit.title,
+        url=request.build_absolute_uri(hit.url),
+        excerpt=hit.excerpt,
+    )
+
+
+@router.get("search", response=Listing[HitOut], summary="検索")
 def search(request, page: Query[SearchPage]):
     """公開中のすべての記録から、言葉を含むものを、よく合う順に返します。"""
-    found = find(page.q, limit=page.limit, offset=page.offset)
-    return {
-        "items": [
-            HitOut(
-                kind=hit.kind,
-                title=hit.title,
-                url=request.build_absolute_uri(hit.url),
-                excerpt=hit.excerpt,
-            )
-            for hit in found.results
-        ],
-        "count": found.count,
-    }
+
+    def read_slice(start, number):
+        found = find(page.q, limit=number, offset=start)
+        return found.results, found.count
+
+    return page.answer(request, CountedRows(read_slice), each(hit_out))

@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.dispatch import Signal
 
 from . import versions
 from .differences import RowChange, compare, is_figure
 from .models import ChangeKind, ChangeNote, Figure, Slugged
 from .publishing import Revisable, Status
+
+# Sent with `record` and `changes` (see list_changes) when a revision has taken the record's place.
+revision_applied = Signal()
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,8 @@ def apply_revision(revision, user):
     original = revision.revises
     versions.begin_change(original)
     original.refresh_from_db()
-    changes = list_figure_changes(revision)
+    all_changes = list_changes(revision)
+    changes = list_figure_changes(revision, all_changes)
     versions.put(original, content_for_original(revision), numbers_of(revision))
     if original.status == Status.WITHDRAWN:
         original.status, original.withdrawal_reason = Status.PUBLISHED, ""
@@ -133,6 +138,7 @@ def apply_revision(revision, user):
         _announce(change, revision, original)
     delete_revision(revision)
     versions.save_version(original, "改訂", user)
+    revision_applied.send(sender=type(original), record=original, changes=all_changes)
     return original
 
 

@@ -35,11 +35,15 @@ class Rights:
         """Tell whether the user has a role for a record of these departments (their numbers)."""
         return self.is_over_all or not self.departments_as(role).isdisjoint(departments)
 
-    def limit(self, queryset, scope: str):
-        """Keep the records whose departments, found by the path `scope`, are the user's."""
+    def limit(self, queryset, scope: str, role: Role | None = None):
+        """Keep the records whose departments, found by the path `scope`, are the user's.
+
+        That is for any role, or for one.
+        """
         if self.is_over_all:
             return queryset
-        own = queryset.model._base_manager.filter(Q(**{f"{scope}__in": self.departments}))
+        departments = self.departments_as(role) if role else self.departments
+        own = queryset.model._base_manager.filter(Q(**{f"{scope}__in": departments}))
         return queryset.filter(pk__in=own.order_by().values("pk"))
 
 

@@ -1,5 +1,6 @@
 """All settings, read from environment variables (see env.example); a missing one fails loudly."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -114,6 +115,14 @@ LANGUAGES = [("ja", "日本語")]
 TIME_ZONE = "Asia/Tokyo"
 USE_I18N = True
 USE_TZ = True
+
+# The portal keeps counts and checksums there; several hosts share them through one cache.
+CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
+# How often one address may ask the API: a number per s, min or hour; 0 sets no limit.
+API_RATE = env.str("API_RATE", default="120/min")
+
+if not re.fullmatch(r"0|[1-9]\d{0,8}/(s|min|hour)", API_RATE):
+    raise ImproperlyConfigured("API_RATE must be 0, or a number per s, min or hour: 120/min.")
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"

@@ -1,14 +1,11 @@
 """The file formats of import and export in the admin, as django-import-export wants them."""
 
-import datetime
-
 import tablib
 from django import forms
 from django.utils import timezone
 from django.utils.formats import date_format
 from import_export.formats.base_formats import Format
-from import_export.forms import ConfirmImportForm, ExportForm, ImportForm
-from import_export.tmp_storages import MediaStorage
+from import_export.forms import ExportForm
 
 from .import_results import LINE
 from .spreadsheets import (
@@ -17,6 +14,7 @@ from .spreadsheets import (
     SpreadsheetError,
     read_csv,
     read_xlsx,
+    show_readings,
     write_csv,
     write_xlsx,
 )
@@ -24,32 +22,38 @@ from .spreadsheets import (
 MAX_ROWS = 5_000  # each new row takes some twenty queries, and a person waits
 MAX_BYTES = 10 * MEGABYTE
 EXCEL_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-KEPT_FOR = datetime.timedelta(days=1)
 
 
-class AnySpreadsheet(Format):
-    """A CSV or XLSX file; its content tells which, and in which encoding."""
+class AmbiguousFile(SpreadsheetError):
+    """A file of which only a person can tell the encoding."""
 
-    def __init__(self, encoding=None):
-        pass
 
-    def get_title(self):
-        return "CSV・Excel（XLSX）"
+def read_dataset(data: bytes, encoding: str = "") -> tablib.Dataset:
+    """Return the rows of a CSV or XLSX file with their lines; its content tells which it is.
 
-    def can_import(self):
-        return True
-
-    def create_dataset(self, data):
-        read = read_xlsx if data.startswith(EXCEL_STARTS) else read_csv
-        table = read(data, max_bytes=MAX_BYTES, max_rows=MAX_ROWS)
-        if not table.rows:
-            raise SpreadsheetError(
-                "見出しだけで、データの行がありません。2行目からデータを書いてください。"
-            )
-        dataset = tablib.Dataset(headers=[*table.header, LINE])
-        dataset.extend([[*row.cells, row.line] for row in table.rows])
-        dataset.title = describe(table)
-        return dataset
+    `encoding` is what a person chose for CSV. Raises SpreadsheetError for what cannot be read whole.
+    """
+    limits = {"max_bytes": MAX_BYTES, "max_rows": MAX_ROWS}
+    if data.startswith(EXCEL_STARTS):
+        table = read_xlsx(data, **limits)
+    else:
+        table = read_csv(data, encoding=encoding or None, **limits)
+    if table.ambiguous and not encoding:
+        readings = "、".join(
+            f"{CSV_ENCODINGS[name]}なら「{text}」" for name, text in show_readings(data).items()
+        )
+        raise AmbiguousFile(
+            f"文字コードが決められません。{readings}と読めます。"
+            "正しい方を選び、ファイルをもう一度選んでください。"
+        )
+    if not table.rows:
+        raise SpreadsheetError(
+            "見出しだけで、データの行がありません。2行目からデータを書いてください。"
+        )
+    dataset = tablib.Dataset(headers=[*table.header, LINE])
+    dataset.extend([[*row.cells, row.line] for row in table.rows])
+    dataset.title = describe(table)
+    return dataset
 
 
 class _Export(Format):
@@ -66,7 +70,7 @@ class _Csv(_Export):
     encoding = ""
 
     def export_data(self, dataset, **kwargs):
-        return write_csv(dataset.headers, list(dataset), self.encoding)
+        return write_csv(dataset.headers, list(dataset), self.encoding, names=dataset.names)
 
     def get_extension(self):
         return "csv"
@@ -94,7 +98,7 @@ class Xlsx(_Export):
     title = "Excel XLSX（Excelで直すなら、これがいちばん安全です）"
 
     def export_data(self, dataset, **kwargs):
-        return write_xlsx(dataset.headers, list(dataset), title=dataset.title)
+        return make_workbook(dataset.resource, list(dataset))
 
     def get_extension(self):
         return "xlsx"
@@ -103,22 +107,25 @@ class Xlsx(_Export):
         return "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-class SpreadsheetImportForm(ImportForm):
-    @property
-    def media(self):
-        return forms.Media()  # there is one format, hence none to guess by script
-
-    def __init__(self, formats, resources, **kwargs):
-        super().__init__(formats, resources, **kwargs)
-        self.fields["format"].widget = forms.HiddenInput()
-        self.fields["format"].initial = "0"
-        file = self.fields["import_file"]
-        file.label = "ファイル"
-        file.help_text = (
+class SpreadsheetImportForm(forms.Form):
+    import_file = forms.FileField(
+        label="ファイル",
+        help_text=(
             f"CSV（UTF-8、Shift_JIS）か Excel（XLSX）、{MAX_BYTES // MEGABYTE}MB・{MAX_ROWS:,}行まで。"
             "次の画面で、変わる内容を確かめられます。"
-        )
-        file.widget.attrs["accept"] = ".csv,.xlsx"
+        ),
+        widget=forms.FileInput(attrs={"accept": ".csv,.xlsx"}),
+    )
+    encoding = forms.ChoiceField(
+        label="CSVの文字コード",
+        choices=[
+            ("", "中身から見分ける"),
+            ("utf-8", CSV_ENCODINGS["utf-8"]),
+            ("cp932", CSV_ENCODINGS["cp932"]),
+        ],
+        required=False,
+        help_text="見分けられないファイルのときだけ、そう知らせます。ふだんは、このままにします。",
+    )
 
     def clean_import_file(self):
         file = self.cleaned_data["import_file"]
@@ -129,8 +136,15 @@ class SpreadsheetImportForm(ImportForm):
         return file
 
 
-class SpreadsheetConfirmForm(ConfirmImportForm):
-    format = forms.ChoiceField(choices=[("0", "")], widget=forms.HiddenInput())
+class SpreadsheetConfirmForm(forms.Form):
+    """Names the kept file that is to be imported, and how it was read."""
+
+    log = forms.IntegerField(widget=forms.HiddenInput())
+    encoding = forms.ChoiceField(
+        choices=SpreadsheetImportForm.base_fields["encoding"].choices,
+        required=False,
+        widget=forms.HiddenInput(),
+    )
 
 
 class SpreadsheetExportForm(ExportForm):
@@ -142,28 +156,19 @@ class SpreadsheetExportForm(ExportForm):
         )
 
 
-class UploadStorage(MediaStorage):
-    """Keeps an uploaded file between preview and confirmation, where every host finds it."""
-
-    def save(self, data):
-        self.remove_old()
-        super().save(data)
-
-    def read(self):
-        try:
-            return super().read()
-        except OSError:
-            raise SpreadsheetError(
-                "取り込みの準備が古くなったか、もう取り込まれています。ファイルをもう一度選んでください。"
-            ) from None
-
-    def remove_old(self):
-        """Remove files that nobody confirmed."""
-        folder = self.MEDIA_FOLDER
-        names = self._storage.listdir(folder)[1] if self._storage.exists(folder) else []
-        for path in (f"{folder}/{name}" for name in names):
-            if self._storage.get_modified_time(path) < timezone.now() - KEPT_FOR:
-                self._storage.delete(path)
+def make_workbook(resource, rows) -> bytes:
+    """Return a workbook for a resource, its guide on a second sheet; without rows a template."""
+    columns = resource.get_import_fields()
+    return write_xlsx(
+        [field.column_name for field in columns],
+        rows,
+        title=str(resource.get_display_name()),
+        guide=resource.list_guide(),
+        text_columns={field.column_name for field in columns if field.widget.is_text},
+        choices={
+            field.column_name: field.widget.offered for field in columns if field.widget.offered
+        },
+    )
 
 
 def describe(table) -> str:
@@ -175,7 +180,7 @@ def describe(table) -> str:
     if table.blank_rows:
         parts.append(f"空の行を{table.blank_rows}行とばしました")
     if table.ambiguous:
-        parts.append("半角カタカナの Shift_JIS とも読めるため、文字が正しいかよく見てください")
+        parts.append("文字コードは、職員が選んだものです")
     return "。".join(parts)
 
 

@@ -166,7 +166,7 @@ class ImportLog(models.Model):
     """One uploaded file: kept from the preview on, so that any host can import it, and afterwards.
 
     `versions` lists what undoes it: [content type, record, number of the version before (None: the
-    record is new), number after].
+    record is new), number after, the period before]; see import_targets.py.
     """
 
     model = models.CharField("記録の種類", max_length=100)

@@ -291,6 +291,17 @@ def _require_relations(model, instances):
                 setattr(instance, field.attname, None)
 
 
+def make_instance(model, content: dict, **fields) -> models.Model:
+    """Return a record of a content, not saved and without its parts, with some fields of its own."""
+    row = content[model._meta.label_lower][0]
+    known = {
+        field.attname: read_value(field, row[field.attname])
+        for field in fields_of(model)
+        if field.attname in row
+    }
+    return model(**(known | fields))
+
+
 @transaction.atomic
 def copy(content: dict, model, **fields) -> tuple[models.Model, dict]:
     """Make a new record of a content, with some fields of its own; return it and its numbers.
@@ -298,12 +309,7 @@ def copy(content: dict, model, **fields) -> tuple[models.Model, dict]:
     The numbers are those of `put`: by model label, from each row of the content to the copy's.
     """
     own = model._meta.label_lower
-    row = {
-        field.attname: read_value(field, content[own][0][field.attname])
-        for field in fields_of(model)
-        if field.attname in content[own][0]
-    }
-    record = model(**(row | fields))
+    record = make_instance(model, content, **fields)
     _require_relations(model, [record])
     record.save()
     fresh = {
@@ -376,11 +382,8 @@ def restore_deleted(version: Version, user) -> models.Model:
     if model._base_manager.filter(pk=version.object_id).exists():
         raise ContentError("この記録は、もう戻されています。")
     content = version.content
-    row = content[model._meta.label_lower][0]
-    record = model(pk=version.object_id)
-    for field in fields_of(model):
-        if field.attname in row:
-            setattr(record, field.attname, read_value(field, row[field.attname]))
+    record = make_instance(model, content)
+    record.pk = version.object_id
     _require_relations(model, [record])
     try:
         record.full_clean()

@@ -1,6 +1,7 @@
 """Measure the main pages and API answers on the configured database; prints a Markdown table.
 
 Run by `make bench`. A request goes through every middleware, in this process, without a network.
+Then the report reader reads 1 MB and 10 MB: the seconds per MB must not grow with the length.
 Cold is a page's first request in a new process (templates to compile, nothing cached), warm one
 that was asked for before; both are medians in milliseconds.
 """
@@ -13,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 COLD_RUNS = 3
 WARM_RUNS = 20
@@ -76,6 +78,17 @@ def measure(addresses: list[str]) -> dict[str, dict]:
     return results
 
 
+def measure_reading(megabytes: int) -> tuple[float, int]:
+    """Return the seconds that the reader takes for a report repeated to this length, and its items."""
+    from budgets.report_reader import parse_report
+
+    text = (Path(__file__).parent / "samples" / "report-fy2020.txt").read_text()
+    text *= -(-megabytes * 10**6 // len(text.encode()))
+    start = time.perf_counter()
+    report = parse_report(text)
+    return time.perf_counter() - start, len(report.items)
+
+
 def _timed_get(client, address):
     start = time.perf_counter()
     answer = client.get(address, secure=True)
@@ -111,6 +124,10 @@ def main():
             f"| {address} | {result['status']} | {cold:.1f} | {warm:.1f} | {result['queries']} "
             f"| {result['bytes']:,} | {result['gz_bytes']:,} |"
         )
+    print("\n| report | seconds | seconds per MB | items |\n| ---: | ---: | ---: | ---: |")
+    for megabytes in (1, 10):
+        seconds, items = measure_reading(megabytes)
+        print(f"| {megabytes} MB | {seconds:.1f} | {seconds / megabytes:.2f} | {items:,} |")
     if any(result["status"] != 200 for result in runs[0].values()):
         sys.exit("Not every address answered 200.")
 

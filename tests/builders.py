@@ -10,6 +10,7 @@ from itertools import count
 
 from django.contrib.auth import get_user_model
 from django.core.files.base import ContentFile
+from django.utils import timezone
 from PIL import Image
 
 from budgets.item_codes import parent_code
@@ -42,6 +43,7 @@ from portal.models import (
     ChangeNote,
     Department,
     GlossaryTerm,
+    ImportLog,
     Membership,
     Place,
     SourceDocument,
@@ -343,6 +345,25 @@ def _figure_defaults(fields):
         **fields,
         "value": Decimal(str(fields.get("value", 12))),
     }
+
+
+def make_import_log(**fields):
+    """Make the log of an import of one term, that anybody could have done."""
+    number = _next()
+    report = {"source": "CSV、UTF-8。1行", "revisions": [], "rows": []}
+    return ImportLog.objects.create(
+        **{
+            "model": "portal.glossaryterm",
+            "file_name": f"架空の表{number}.csv",
+            "sha256": f"{number:064x}",
+            "size": 3,
+            "file": b"a,b",
+            "state": "imported",
+            "imported_at": timezone.now(),
+            "report": report,
+        }
+        | fields
+    )
 
 
 def make_staff(role=None, department=None, **fields):

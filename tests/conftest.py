@@ -22,6 +22,7 @@ def _no_files_outside_the_test(settings, tmp_path):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     # Looks at the first request of each client, which would count in every count of queries.
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "due_revisions" not in name]
+    settings.API_RATE = "0"  # counts all requests of a machine; test_api_limits.py turns it on
     settings.AXES_ENABLED = False  # counts failures by request; test_entry.py turns it on
 
 
@@ -35,7 +36,9 @@ def get_json(client):
     def get(path, expect=200, **parameters):
         answer = client.get(f"/api/v1/{path}", parameters)
         assert answer.status_code == expect, (answer.status_code, answer.content.decode())
-        assert answer["Content-Type"].startswith("application/json")
+        is_problem = answer.status_code >= 400
+        media_type = "application/problem+json" if is_problem else "application/json"
+        assert answer["Content-Type"].startswith(media_type)
         return answer.json()
 
     return get

@@ -18,12 +18,12 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('at', models.DateTimeField(auto_now_add=True, verbose_name='日時')),
-                ('action', models.CharField(choices=[('login', 'ログイン'), ('login_failed', 'ログインの失敗'), ('locked_out', 'ログインの停止'), ('unlocked', 'ログインの停止の解除'), ('logout', 'ログアウト'), ('password_changed', 'パスワードの変更'), ('second_factor_added', '二段階認証の登録'), ('second_factor_removed', '二段階認証の解除'), ('second_factor_failed', '確認コードの誤り'), ('backup_code_used', '予備コードの使用'), ('user_added', '利用者の追加'), ('user_changed', '利用者の変更'), ('user_deleted', '利用者の削除'), ('rights_changed', '権限の変更'), ('export', '書出し'), ('import', '取込'), ('import_undone', '取込の取消し'), ('approval_bypass', '承認によらない公開'), ('deleted', '削除'), ('restored', '復元'), ('reorganised', '組織の再編')], max_length=30, verbose_name='できごと')),
-                ('username', models.CharField(max_length=150, verbose_name='利用者名')),
+                ('action', models.CharField(choices=[('login', 'ログイン'), ('login_failed', 'ログインの失敗'), ('locked_out', 'ログインの停止'), ('unlocked', 'ログインの停止の解除'), ('logout', 'ログアウト'), ('password_changed', 'パスワードの変更'), ('second_factor_added', '二段階認証の登録'), ('second_factor_removed', '二段階認証の解除'), ('second_factor_failed', '確認コードの誤り'), ('backup_code_used', '予備コードの使用'), ('user_added', 'ユーザーの追加'), ('user_changed', 'ユーザーの変更'), ('user_deleted', 'ユーザーの削除'), ('rights_changed', '権限の変更'), ('export', '書出し'), ('import', '取込'), ('import_undone', '取込の取消し'), ('approval_bypass', '承認によらない公開'), ('deleted', '削除'), ('restored', '復元'), ('reorganised', '組織の再編')], max_length=30, verbose_name='できごと')),
+                ('username', models.CharField(max_length=150, verbose_name='ユーザー名')),
                 ('record', models.TextField(verbose_name='対象')),
                 ('detail', models.TextField(verbose_name='内容')),
                 ('address', models.GenericIPAddressField(null=True, verbose_name='接続元')),
-                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='audit_entries', to=settings.AUTH_USER_MODEL, verbose_name='利用者')),
+                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='audit_entries', to=settings.AUTH_USER_MODEL, verbose_name='ユーザー')),
             ],
             options={
                 'verbose_name': '監査記録',

@@ -256,7 +256,7 @@ class TestInitiatives:
             answer = get_json("initiatives", **parameters)
             assert [i["slug"] for i in answer["items"]] == [wanted.slug], parameters
             assert answer["count"] == 1
-        assert get_json("initiatives", pillar="p", fiscal_year=2022) == {"items": [], "count": 0}
+        assert get_json("initiatives", pillar="p", fiscal_year=2022)["items"] == []
 
     @pytest.mark.parametrize(
         ("parameter", "sentence"),

@@ -35,7 +35,7 @@ DETAILS = ["pillars", "reports", "initiatives", "indicators", "departments", "do
 class TestLists:
     @pytest.mark.parametrize("path", LISTS)
     def test_a_list_holds_items_and_their_count(self, get_json, path):
-        assert get_json(path) == {"items": [], "count": 0}
+        assert get_json(path) == {"items": [], "count": 0, "next": None}
         make_world("a")
         answer = get_json(path)
         assert answer["count"] == len(answer["items"]) >= 1
@@ -57,7 +57,8 @@ class TestLists:
             make_department()
         assert len(get_json("departments")["items"]) == 100
         assert len(get_json("departments", limit=1000)["items"]) == 101
-        assert get_json("departments", offset=100_000) == {"items": [], "count": 101}
+        beyond = get_json("departments", offset=100_000)
+        assert beyond == {"items": [], "count": 101, "next": None}
 
 
 class TestBadParameters:
@@ -86,7 +87,7 @@ class TestBadParameters:
             (problem,) = answer["errors"]
             assert problem["parameter"] == parameter
             assert problem["message"].startswith(sentence)
-            assert answer["message"] == problem["message"]
+            assert answer["detail"] == answer["message"] == problem["message"]
             assert problem["message_en"]
 
     def test_all_that_is_wrong_is_told_at_once(self, get_json):
@@ -145,9 +146,13 @@ class TestUnknown:
     )
     def test_a_404_is_json_with_a_sentence(self, get_json, path):
         answer = get_json(path, expect=404)
-        assert answer["message"].startswith("お探しのものはありません。")
-        assert answer["message_en"].startswith("Not found.")
+        assert answer["detail"].startswith("お探しのものはありません。")
+        assert answer["detail_en"].startswith("Not found.")
+        assert (answer["type"], answer["status"]) == ("/api/v1/docs#problem-404", 404)
+        assert answer["title"] == "見つかりません"
         assert answer["errors"] == []
+        # The names that these had before.
+        assert (answer["message"], answer["message_en"]) == (answer["detail"], answer["detail_en"])
 
     def test_an_unknown_year_or_code_of_a_settlement_is_404_and_no_year_422(self, get_json):
         make_item(make_settlement(department=make_department(slug="d")))
@@ -165,7 +170,8 @@ class TestUnknown:
     def test_nothing_can_be_written(self, client, method):
         answer = getattr(client, method)("/api/v1/pillars")
         assert answer.status_code == 405
-        assert answer.json()["message"] == "このAPIは読み取り専用です。GETでお尋ねください。"
+        assert answer["Content-Type"] == "application/problem+json"
+        assert answer.json()["detail"] == "このAPIは読み取り専用です。GETでお尋ねください。"
         assert answer["Allow"] == "GET, HEAD, OPTIONS"
 
     def test_a_failure_is_a_sentence_too(self, client, monkeypatch):
@@ -176,6 +182,7 @@ class TestUnknown:
         client.raise_request_exception = False
         answer = client.get("/api/v1/search?q=県")
         assert answer.status_code == 500
+        assert answer["Content-Type"] == "application/problem+json"
         assert answer.json()["message"].startswith("サーバーで問題が起きました。")
         assert SECRET not in answer.content.decode()
 

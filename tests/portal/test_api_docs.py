@@ -58,7 +58,9 @@ def test_every_example_answers_with_the_first_content(client):
 def test_the_error_on_the_page_is_the_real_one(client):
     answer = client.get("/api/v1/pillars?limit=0").json()
     text = client.get("/api/v1/docs").content.decode()
-    assert answer["message"] in text
+    assert answer["detail"] in text
+    for status in (404, 405, 412, 422, 429, 500):
+        assert f'id="problem-{status}"' in text
     assert answer["errors"][0]["message_en"] in text
 
 

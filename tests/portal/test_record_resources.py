@@ -1,20 +1,30 @@
 """Import and export of any model, through the screens that staff use."""
 
 import io
+from datetime import timedelta
 
 import openpyxl
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.core.files.storage import default_storage
 from django.core.management import call_command
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgets.models import SettlementItem
-from initiatives.models import Initiative
+from budgets.models import Settlement, SettlementItem
+from initiatives.models import IndicatorValue, Initiative
 from portal.cells import join_key, parse_moment, split_key, split_list
-from portal.models import Department, FormerSlug, GlossaryTerm, SourceDocument
+from portal.models import (
+    AuditEntry,
+    Department,
+    FormerSlug,
+    GlossaryTerm,
+    ImportLog,
+    SourceDocument,
+    Version,
+)
+from portal.publishing import Status
 from portal.record_resources import put_in_order
 from portal.spreadsheets import write_csv, write_xlsx
 from tests import builders
@@ -25,6 +35,7 @@ from tests.admin_pages import (
     list_problems,
     make_everything,
     page_url,
+    text_of,
     upload,
 )
 
@@ -42,8 +53,9 @@ def staff(db, admin_client):
     return admin_client
 
 
-def count_history():
-    return {model: model.history.count() for model in MODELS}
+def count_everything():
+    """Count versions, and the records of every kind."""
+    return [model.objects.count() for model in (Version, *MODELS)]
 
 
 def make_awkward_records():
@@ -75,14 +87,14 @@ def make_awkward_records():
 @pytest.mark.parametrize("file_format", ["utf-8-sig", "utf-8", "cp932", "xlsx"])
 def test_export_then_import_changes_nothing(staff, model, file_format):
     make_awkward_records()
-    before = count_history()
+    before = count_everything()
     previewed = upload(staff, model, export(staff, model, file_format))
     assert list_problems(previewed) == []
     totals = previewed.context["result"].totals
     assert totals["skip"] == model.objects.count() > 0
     assert totals["new"] == totals["update"] == 0
     confirm(staff, model, previewed)
-    assert count_history() == before
+    assert count_everything() == before
 
 
 @pytest.mark.parametrize("file_format", ["utf-8-sig", "xlsx"])
@@ -143,7 +155,9 @@ class TestGoodFiles:
         previewed = upload(staff, GlossaryTerm, data.encode("cp932"))
         page = previewed.content.decode()
         assert "CSV、Shift_JIS（CP932）。3行" in page
-        assert "新規 1件、変更 1件、変更なし 1件" in page
+        groups = ["誤り 0件", "新規 1件", "変更 1件", "変更なし 1件"]
+        assert all(group in text_of(previewed) for group in groups)
+        assert 'href="#new"' in page and 'id="new"' in page
         assert "<del>けつさん</del> → <ins>けっさん</ins>" in page
         assert "<ins>新しい説明</ins>" in page
         assert "旧い説明" not in page
@@ -163,21 +177,23 @@ class TestGoodFiles:
     def test_what_is_saved_is_in_the_history_with_its_reason_and_its_person(
         self, staff, admin_user
     ):
-        builders.make_term(term="決算")
+        term = builders.make_term(term="決算")
         import_file(staff, GlossaryTerm, "用語,読み\n決算,けっさん\n", name="用語集.csv")
-        version = GlossaryTerm.objects.get().history.first()
-        assert version.history_change_reason == "取込：用語集.csv"
-        assert version.history_user == admin_user
+        last, first = Version.objects.about(term)
+        assert (last.action, last.user) == ("取込：用語集.csv", admin_user)
+        assert first.action == "これまでの内容"
+        assert first.content["portal.glossaryterm"][0]["reading"] == "かくうようご"
 
     def test_a_choice_is_read_as_its_label_and_as_its_code(self, staff):
-        first, second = builders.make_document(), builders.make_document()
-        data = f"識別子,公開状態\n{first.slug},取下げ\n{second.slug},draft\n"
-        import_file(staff, SourceDocument, data)
-        statuses = SourceDocument.objects.order_by("pk").values_list("status", flat=True)
-        assert list(statuses) == ["withdrawn", "draft"]
+        first, second = (builders.make_settlement(status=Status.DRAFT) for _ in range(2))
+        rows = [(first, "監査済"), (second, "estimated")]
+        lines = [f"{record.fiscal_year},{record.department.slug},{s}" for record, s in rows]
+        import_file(staff, Settlement, "年度,部局,決算の段階\n" + "\n".join(lines))
+        stages = Settlement.objects.order_by("pk").values_list("stage", flat=True)
+        assert list(stages) == ["audited", "estimated"]
 
     def test_dates_and_fiscal_years_are_read_as_people_write_them(self, staff):
-        document = builders.make_document()
+        document = builders.make_document(status=Status.DRAFT)
         data = (
             "識別子,発行日,対象年度,公開開始日時\n"
             f"{document.slug},2021/9/1,令和2年度,2021-09-01 10:30\n"
@@ -206,7 +222,9 @@ class TestGoodFiles:
 
     def test_several_records_stand_in_one_cell(self, staff):
         department, other = builders.make_department(), builders.make_department()
-        initiative = builders.make_initiative(departments=[builders.make_department()])
+        initiative = builders.make_initiative(
+            departments=[builders.make_department()], status=Status.DRAFT
+        )
         data = f"識別子,担当部局\n{initiative.slug},{department.slug}、 {other.slug}\n"
         import_file(staff, Initiative, data)
         assert set(initiative.departments.all()) == {department, other}
@@ -215,6 +233,7 @@ class TestGoodFiles:
         make_awkward_records()
         documents = SourceDocument.objects.count()
         data = export(staff, SourceDocument, "utf-8").replace(b"document-", b"copied-document-")
+        data = data.replace(",公開,".encode(), ",下書き,".encode())
         import_file(staff, SourceDocument, data)
         assert SourceDocument.objects.count() == 2 * documents
         assert not FormerSlug.objects.exists()
@@ -252,7 +271,7 @@ class TestBadFiles:
         assert "暦年です" in messages[2]
         assert (
             messages[3]
-            == "「秘密」は選べません。下書き、承認待ち、公開、取下げ のどれかを書いてください。"
+            == "「秘密」は選べません。下書き、承認待ち、承認済み、公開、取下げ、ごみ箱 のどれかを書いてください。"
         )
         assert "200 文字以下" in messages[5]
         assert messages[6] == "空欄にはできません。値を書いてください。"
@@ -322,11 +341,11 @@ class TestBadFiles:
         assert problems == [(2, "読み", "", message), (2, "説明", "", message)]
 
     def test_an_existing_choice_is_not_emptied(self, staff):
-        document = builders.make_document()
-        problems = list_problems(
-            upload(staff, SourceDocument, f"識別子,公開状態\n{document.slug},\n")
-        )
-        assert problems == [(2, "公開状態", "", "空欄にはできません。値を書いてください。")]
+        value = builders.make_indicator_value()
+        data = f"指標,年,公開状態\n{value.indicator.slug},{value.year},\n"
+        assert list_problems(upload(staff, IndicatorValue, data)) == [
+            (2, "公開状態", "", "空欄にはできません。値を書いてください。")
+        ]
 
     def test_unknown_records_are_named_with_a_remedy(self, staff):
         initiative = builders.make_initiative()
@@ -377,47 +396,59 @@ class TestConfirming:
         previewed = upload(staff, Department, data)
         parent.delete()
         page = confirm(staff, Department, previewed)
-        assert "取り込めませんでした（3行目）。何も保存していません。" in page.content.decode()
+        assert "確かめたあとにデータが変わったため、まだ取り込んでいません。" in text_of(page)
+        assert [problem[:2] for problem in list_problems(page)] == [(3, "上位の組織")]
         assert not Department.objects.exists()
 
-    def test_no_other_file_of_the_server_can_be_named(self, staff):
-        fields = {"import_file_name": "../../etc/passwd", "original_file_name": "x", "format": "0"}
-        page = staff.post(page_url(GlossaryTerm, "process_import"), fields, follow=True)
-        assert "もう一度選んでください" in page.content.decode()
+    def test_what_changed_since_the_preview_is_shown_anew_before_it_is_saved(self, staff):
+        term = builders.make_term(term="決算", reading="けつさん")
+        previewed = upload(staff, GlossaryTerm, "用語,読み\n決算,けっさん\n")
+        GlossaryTerm.objects.update(reading="ほかの人の読み")
+        again = confirm(staff, GlossaryTerm, previewed)
+        assert "<del>ほかの人の読み</del> → <ins>けっさん</ins>" in again.content.decode()
+        term.refresh_from_db()
+        assert term.reading == "ほかの人の読み"
+        confirm(staff, GlossaryTerm, again)
+        term.refresh_from_db()
+        assert term.reading == "けっさん"
 
-    def test_a_made_up_format_is_refused(self, staff):
-        fields = {"import_file_name": "x", "original_file_name": "x", "format": "7"}
-        page = staff.post(page_url(GlossaryTerm, "process_import"), fields)
+    def test_a_made_up_form_is_refused(self, staff):
+        page = staff.post(page_url(GlossaryTerm, "process_import"), {"log": "x"})
         assert "送られた内容が正しくありません。何も保存していません。" in page.content.decode()
-        assert not GlossaryTerm.objects.exists()
+        page = staff.post(page_url(GlossaryTerm, "process_import"), {"log": "99999999"})
+        assert page.status_code == 404
 
-    def test_the_uploaded_file_is_gone_afterwards(self, staff):
+    def test_the_file_waits_in_the_database_for_whichever_host_is_asked(self, staff, settings):
         previewed = upload(staff, GlossaryTerm, "用語,読み,説明\n新語,しんご,説明\n")
-        assert len(default_storage.listdir("django-import-export")[1]) == 1
+        log = ImportLog.objects.get()
+        assert bytes(log.file).decode() == "用語,読み,説明\n新語,しんご,説明\n"
+        assert (log.state, log.new_count) == ("previewed", 1)
+        assert not settings.MEDIA_ROOT.exists()
         confirm(staff, GlossaryTerm, previewed)
-        assert default_storage.listdir("django-import-export")[1] == []
+        log.refresh_from_db()
+        assert log.state == "imported"
+        assert not settings.MEDIA_ROOT.exists()
 
+    def test_files_that_nobody_confirmed_are_forgotten_after_a_day(self, staff):
+        upload(staff, GlossaryTerm, "用語,読み,説明\n新語,しんご,説明\n")
+        upload(staff, GlossaryTerm, "用語,読み,説明\n新語,しんご,別の説明\n")
+        assert ImportLog.objects.count() == 2
+        ImportLog.objects.update(uploaded_at=timezone.now() - timedelta(hours=25))
+        import_file(staff, GlossaryTerm, "用語,読み,説明\n新語,しんご,説明\n")
+        ImportLog.objects.update(uploaded_at=timezone.now() - timedelta(hours=25))
+        upload(staff, GlossaryTerm, "用語,読み,説明\n新語,しんご,別の説明\n")
+        assert sorted(ImportLog.objects.values_list("state", flat=True)) == [
+            "imported",
+            "previewed",
+        ]
 
-class TestPermissions:
-    @pytest.fixture
-    def reader(self, client, django_user_model):
-        from django.contrib.auth.models import Permission
-
-        user = django_user_model.objects.create_user("yomu", is_staff=True)
-        user.user_permissions.add(Permission.objects.get(codename="view_glossaryterm"))
-        client.force_login(user)
-        return client
-
-    def test_who_may_only_view_exports_and_does_not_import(self, reader):
-        assert reader.get(page_url(GlossaryTerm, "export")).status_code == 200
-        assert reader.get(page_url(GlossaryTerm, "import")).status_code == 403
-        assert reader.post(page_url(GlossaryTerm, "process_import")).status_code == 403
-        page = reader.get(page_url(GlossaryTerm, "changelist")).content.decode()
-        assert "書き出し" in page
-        assert "取り込み" not in page
-
-    def test_who_may_not_view_does_not_export(self, reader):
-        assert reader.get(page_url(Department, "export")).status_code == 403
+    def test_the_audit_log_tells_of_import_and_export(self, staff):
+        import_file(staff, GlossaryTerm, "用語,読み,説明\n新語,しんご,説明\n", name="用語集.csv")
+        export(staff, GlossaryTerm, "utf-8")
+        exported, imported = AuditEntry.objects.filter(action__in=["import", "export"])
+        assert imported.record.endswith("：用語集.csv")
+        assert imported.detail.startswith("新規1件、変更0件、変更なし0件\n")
+        assert exported.record == "用語の表"
 
 
 class TestPureParts:

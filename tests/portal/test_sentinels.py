@@ -166,6 +166,9 @@ def list_variants(address):
     yield address
     if address.startswith("/api/"):
         yield f"{address}?limit=1000"
+        yield f"{address}?format=csv"
+        yield f"{address}?format=jsonl&q={HALF}"
+        yield f"{address}?fields=url&limit=1"
         yield f"{address}?q={HALF}"
         yield f"{address}?fiscal_year=1990"
     else:

@@ -4,6 +4,9 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 from django.utils import timezone
 
+from budgets.models import Settlement
+from portal import versions
+from portal.models import Version
 from portal.publishing import Status
 from portal.sitemaps import RecordSitemap
 from tests.builders import (
@@ -61,25 +64,38 @@ def test_every_kind_of_public_page_is_listed_with_its_absolute_address(read_site
         assert f"http://testserver{address}" in pages
 
 
+LONG_AGO = datetime.datetime(2024, 9, 1, 12, tzinfo=datetime.UTC)
+
+
 def test_a_page_was_last_changed_when_its_record_was_last_saved(read_sitemap):
-    item = make_item()
-    moment = datetime.datetime(2024, 9, 1, 12, tzinfo=datetime.UTC)
-    item.history.update(history_date=moment - datetime.timedelta(days=9))
-    item.name = "新しい名称"
-    item.save()
-    item.history.filter(name="新しい名称").update(history_date=moment)
+    program = make_program()
+    item = make_item(program=program)
+    versions.save_version(program, "作成")
+    Version.objects.update(saved_at=LONG_AGO)
+    later = LONG_AGO + datetime.timedelta(days=3)
+    Settlement.objects.update(updated_at=later)
     pages = read_sitemap()
-    assert pages[f"http://testserver{item.get_absolute_url()}"] == "2024-09-01"
+    assert pages[f"http://testserver{program.get_absolute_url()}"] == "2024-09-01"
+    assert pages[f"http://testserver{item.get_absolute_url()}"] == "2024-09-04"
+
+
+def test_what_was_not_saved_after_all_moves_no_page(read_sitemap):
+    program = make_program()
+    make_item(program=program)
+    versions.save_version(program, "作成")
+    versions.save_aside(program, versions.take(program), "保存されなかった入力")
+    Version.objects.filter(number=1).update(saved_at=LONG_AGO)
+    assert read_sitemap()[f"http://testserver{program.get_absolute_url()}"] == "2024-09-01"
 
 
 def test_a_publication_moves_with_its_figures(read_sitemap):
     initiative = make_initiative()
-    long_ago = datetime.datetime(2024, 9, 1, 12, tzinfo=datetime.UTC)
-    initiative.history.update(history_date=long_ago)
-    moved = long_ago + datetime.timedelta(days=3)
+    versions.save_version(initiative, "作成")
+    Version.objects.update(saved_at=LONG_AGO)
+    moved = LONG_AGO + datetime.timedelta(days=3)
     type(initiative).objects.filter(pk=initiative.pk).update(updated_at=moved)
     assert read_sitemap()[f"http://testserver{initiative.get_absolute_url()}"] == "2024-09-04"
-    initiative.history.all().delete()  # as after loaddata
+    Version.objects.all().delete()  # as after loaddata
     assert read_sitemap()[f"http://testserver{initiative.get_absolute_url()}"] == "2024-09-04"
 
 
