@@ -15,7 +15,6 @@ from portal.api_parameters import (
     FISCAL_YEAR,
     MAX_YEN,
     FiscalYear,
-    ParameterError,
     Slug,
     optional,
 )
@@ -122,7 +121,7 @@ class ItemPage(TextPage):
         "-fiscal_year",
         description=(
             "並び順。- で逆順。項目番号は数の順、決算額の記載がない項目はどちらの順でも最後。"
-            "sort と一緒には使えません"
+            "sort があれば、それが等しいものの並び順"
         ),
     )
 
@@ -130,12 +129,6 @@ class ItemPage(TextPage):
         items = self.narrow(items)
         if self.level is not None:
             items = items.at_level(self.level)
-        if self.sort is not None and "order" in self.model_fields_set:
-            raise ParameterError(
-                "order",
-                "order は sort と一緒には使えません。どちらか1つにしてください。",
-                "Give either order or sort.",
-            )
         return KeyedRows(items, self.find_order(ORDERS[self.order]))
 
 

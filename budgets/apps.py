@@ -6,7 +6,9 @@ class BudgetsConfig(AppConfig):
     verbose_name = "決算"
 
     def ready(self):
-        from . import former_codes
-        from . import readiness  # noqa: F401  registers the checks before publishing
+        from . import (
+            former_codes,
+            readiness,  # noqa: F401  registers the checks before publishing
+        )
 
         former_codes.connect_signals()

@@ -208,7 +208,7 @@ class _Import:
         is_first = not self.last and not self.stored["items"]
         for kind in ("settlements", "policies", "items", "efforts", "figures"):
             rows = self.new[kind]
-            keys = sorted(rows, key=code_order) if kind == "items" else rows
+            keys = {"items": _parents_first, "figures": _wholes_first}.get(kind, list)(rows)
             for key in keys:
                 self._write(kind, key, rows[key], is_first)
         for kind in ("figures", "efforts", "items", "policies"):
@@ -310,6 +310,22 @@ class _Import:
 
     def _keep(self, kind: str, key: str, reason: str) -> None:
         self.counts.kept.append(f"{_name(kind, key)}：{reason}ため、そのままにしました。")
+
+
+def _parents_first(rows: dict) -> list[str]:
+    return sorted(rows, key=code_order)
+
+
+def _wholes_first(rows: dict) -> list[str]:
+    """Return the keys of figures, each after that of the figure that it is a part of."""
+    ordered: dict[str, None] = {}
+    for key in rows:
+        line = []
+        while key in rows and key not in ordered and key not in line:
+            line.append(key)
+            key = rows[key]["part_of"]
+        ordered |= dict.fromkeys(reversed(line))
+    return list(ordered)
 
 
 def _number(value: Decimal) -> str:

@@ -2,6 +2,7 @@
 
 import io
 import re
+import unicodedata
 import zipfile
 
 import docx
@@ -17,6 +18,25 @@ READABLE = "UTF-8かShift_JISの文字データ（.txt、.md）、Word（.docx�
 UNREADABLE = re.compile("[\ufffd\ue000-\uf8ff\x00-\x08\x0e-\x1b]|\\(cid:[0-9]+\\)")
 JAPANESE = re.compile("[ぁ-んァ-ヶ一-龥]")
 MIN_CHARACTERS = 20
+# PDFs often hold the look-alikes of kanji that stand for their radicals, and of 「・」.
+LOOK_ALIKES = str.maketrans(
+    {chr(code): unicodedata.normalize("NFKC", chr(code)) for code in range(0x2F00, 0x2FD6)}
+    | dict(
+        zip(
+            "⺠⻘⻑⻄⻆⻅⻝⻤⺟⻩⻲⻭⻯⻨⻫⻁⻛‧",
+            "民青長西角見食鬼母黄亀歯竜麦斉虎風・",
+            strict=True,
+        )
+    )
+)
+JAPANESE_LETTER = "ぁ-んァ-ヶー一-龥"
+# A PDF sets a gap between scripts: 203 件, ICT リテラシー. The number of a heading keeps its space.
+DEPARTMENT_GAP = re.compile(r"第 +(?=[0-9])")
+SCRIPT_GAPS = re.compile(
+    rf"(?<=[^\s0-9,.第][0-9]) (?=[{JAPANESE_LETTER}])|(?<=[0-9][0-9,.][0-9]) (?=[{JAPANESE_LETTER}])"
+    rf"|(?<=[ （(：:]\d) (?=[{JAPANESE_LETTER}])|(?<=[ （(：:]\d\d) (?=[{JAPANESE_LETTER}])"
+    rf"|(?<=[（「]) +| +(?=[）」])|(?<=[A-Za-z]) (?=[{JAPANESE_LETTER}])|(?<=[{JAPANESE_LETTER}]) (?=[A-Za-z])"
+)
 ZIP, OLD_OFFICE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 
 
@@ -70,7 +90,8 @@ def _read_pdf(data: bytes) -> str:
         raise
     except Exception as error:  # pypdf raises what its parsers raise: no list of them is complete
         raise ReportFileError("壊れているか、読めない形のPDFです。") from error
-    text = "\n\n".join(pages)
+    text = DEPARTMENT_GAP.sub("第", "\n\n".join(pages).translate(LOOK_ALIKES))
+    text = SCRIPT_GAPS.sub("", text)
     characters = "".join(text.split())
     if len(characters) < MIN_CHARACTERS:
         raise ReportFileError(

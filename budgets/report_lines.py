@@ -13,6 +13,7 @@ STYLES = (
 CHAPTERS = ("第1編", "第1部", "第1章", "第1節", "第1")
 MAX_NUMBER = 199
 MAX_NAME = 120
+MIN_WRAPPED = 28
 
 # One character for one, so that places in the plain text are places in the printed one.
 PLAIN = str.maketrans(
@@ -216,6 +217,8 @@ def _make_label(style: str, match: re.Match[str], text: str) -> Label | None:
             number = int(digits)
     is_sure = not style.endswith("?")
     style = style.rstrip("?")
+    if following[:1] in tuple(")、。,・･"):
+        return None
     if style == "1" and (COUNTERS if is_sure else COUNTED).match(following):
         return None
     if style in ("ア", "a") and re.match(r"\S( |$)", following) and is_sure:
@@ -247,6 +250,14 @@ def is_page_number(text: str) -> bool:
 def is_contents_line(text: str) -> bool:
     """Tell whether a line is one of a table of contents: "総務費 ……… 12"."""
     return CONTENTS.search(plain(text[-80:])) is not None
+
+
+def is_wrapped_sentence(text: str, following: str) -> bool:
+    """Tell whether a long line goes on in the next, where a sentence ends, and is no name."""
+    if len(text) < MIN_WRAPPED or not is_sentence(following):
+        return False
+    breaks = "ぁ" <= text[-1] <= "ん" or opens_bracket(text)
+    return breaks or "ぁ" <= following[0] <= "ん" or following[0] in "ー）」"
 
 
 def opens_bracket(text: str) -> bool:

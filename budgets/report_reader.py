@@ -27,6 +27,7 @@ from .report_lines import (
     Label,
     is_contents_line,
     is_sentence,
+    is_wrapped_sentence,
     opens_bracket,
     read_label,
     squeeze,
@@ -165,7 +166,7 @@ class _Reader:
             self.pending = line if amounts.is_open else None
             self._remark(line.number, line.text, "見出しの名称の続きと金額を読みました。")
             return 1
-        if line.label is not None and self._is_heading(line, amounts):
+        if line.label is not None and self._is_heading(parts, position, amounts):
             return self._take_heading(parts, position)
         owner = self._owner()
         if self.path and not owner.blocks and "amount_yen" not in owner.amounts:
@@ -209,16 +210,26 @@ class _Reader:
 
     # Headings
 
-    def _is_heading(self, line: Line, amounts) -> bool:
+    def _is_heading(self, parts, position: int, amounts) -> bool:
         """Tell a heading from a numbered sentence; the latter goes to the body."""
-        label = line.label
+        line = parts[position]
+        label, following = line.label, _line_at(parts, position + 1)
         parent = self._parent_of(label)
         due = parent.last_numbers.get(label.style, 0) + 1
         owner = self._owner()
         names_amount = amounts is not None or read_trailing_amount(line.text, self.unit)
         if not label.is_sure and label.number != due:
             return False
-        if is_sentence(label.rest) and not names_amount:
+        if label.style in ("ア", "a", "一") and due == 1 < label.number:
+            # A letter alone is more often a broken word than the third of its kind.
+            self._remark(line.number, line.text, "前の番号がないため、本文に入れました。")
+            return False
+        is_wrapped = following is not None and (
+            following.number == line.number + 1
+            and following.label is None
+            and is_wrapped_sentence(label.rest, following.text)
+        )
+        if (is_sentence(label.rest) or is_wrapped) and not names_amount:
             owner.sentences = (label.style, label.number)
             if label.style in ("1", "(1)", "①") and label.number == due > 1:
                 self._remark(line.number, line.text, "番号がありますが、文なので本文に入れました。")

@@ -1,6 +1,7 @@
 from django.core.exceptions import ValidationError
 
-from portal.record_resources import CITED, FIGURE, PUBLICATION, FigureResource, RecordResource
+from portal.figure_resources import FIGURE, FigureResource
+from portal.record_resources import CITED, PUBLICATION, RecordResource
 
 from .item_codes import parent_code
 from .models import Program, Settlement, SettlementFigure, SettlementItem

@@ -6,7 +6,6 @@ import json
 import zipfile
 from datetime import date
 from decimal import Decimal
-from functools import cached_property
 
 from django.db import models
 from django.db.models import Q
@@ -72,6 +71,9 @@ class Snapshot(models.Model):
     def __str__(self):
         return f"{self.settlement}（{self.key}）"
 
+    def get_absolute_url(self):
+        return reverse("snapshot_detail", args=self._place())
+
     @property
     def key(self) -> str:
         return f"{self.day}-{self.number}" if self.number > 1 else f"{self.day}"
@@ -80,9 +82,6 @@ class Snapshot(models.Model):
         settlement = self.settlement
         return [settlement.fiscal_year, settlement.department.slug, self.key, *more]
 
-    def get_absolute_url(self):
-        return reverse("snapshot_detail", args=self._place())
-
     def list_files(self) -> list[dict]:
         """Return the files with the address of each."""
         return [
@@ -90,11 +89,11 @@ class Snapshot(models.Model):
             for file in self.files
         ]
 
-    @cached_property
+    @property
     def sums_address(self) -> str:
         return reverse("snapshot_file", args=self._place(SUMS_NAME))
 
-    @cached_property
+    @property
     def zip_address(self) -> str:
         return reverse("snapshot_file", args=self._place(ZIP_NAME))
 
@@ -119,8 +118,8 @@ def hash_bytes(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def list_snapshots(settlement) -> list[tuple[Snapshot, list[ChangeNote]]]:
-    """Return the snapshots, newest first, each with the notes since the one before it.
+def list_snapshots(settlement, notes) -> list[tuple[Snapshot, list[ChangeNote]]]:
+    """Return the snapshots, newest first, each with those of some notes since the one before it.
 
     A note stands at the first snapshot of its day or after it; at the newest where a day has several.
     """
@@ -128,14 +127,14 @@ def list_snapshots(settlement) -> list[tuple[Snapshot, list[ChangeNote]]]:
     listed = [(snapshot, []) for snapshot in snapshots]
     for snapshot in snapshots:
         snapshot.settlement = settlement
-    for note in _notes_within(settlement) if snapshots else ():
+    for note in notes:
         day = min((s.day for s in snapshots if s.day >= note.noted_on), default=None)
         if day:
-            next(notes for snapshot, notes in listed if snapshot.day == day).append(note)
+            next(own for snapshot, own in listed if snapshot.day == day).append(note)
     return listed
 
 
-def _notes_within(settlement):
+def notes_within(settlement):
     """Return the public notes on a public settlement and its parts, newest first."""
     about = Q()
     for model, path in [(type(settlement), "pk"), *parts_of(type(settlement))]:
@@ -147,4 +146,4 @@ def _notes_within(settlement):
             .order_by()
             .values("pk"),
         )
-    return ChangeNote.objects.filter(about)
+    return ChangeNote.objects.filter(about).select_related("content_type")

@@ -44,7 +44,7 @@ from .outline import (
 )
 from .series import list_points, make_series
 from .shares import rank_slices, slice_items, slice_settlements, stack_coverage, stack_funding
-from .snapshots import list_snapshots
+from .snapshots import list_snapshots, notes_within
 from .tables import (
     BUDGET_COLUMNS,
     COMPARISON_COLUMNS,
@@ -131,6 +131,7 @@ def settlement_detail(request, fiscal_year, department):
     earlier, compared = compare_with_year_before(settlement, items, succession)
     rows = make_outline(items, load_item_facts([settlement], items=items)[settlement.pk])
     picture = picture_of(slice_items(list_topmost_stated(items)), get_unit(request))
+    notes = notes_within(settlement)
     if form.wants_csv:
         columns, table = {
             "items": (ITEM_COLUMNS, rows),
@@ -159,8 +160,8 @@ def settlement_detail(request, fiscal_year, department):
             "policies": settlement.priority_policies.prefetch_related(
                 Prefetch("efforts__item", items_with_address())
             ),
-            "notes": ChangeNote.objects.about(settlement),
-            "snapshots": list_snapshots(settlement),
+            "notes": [note for note in notes if note.content_type.model_class() is Settlement],
+            "snapshots": list_snapshots(settlement, notes),
         },
     )
 

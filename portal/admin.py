@@ -273,6 +273,10 @@ class StaffAdmin(UserAdmin):
     ]
     actions = ["unlock", "reset_second_factor"]
 
+    def get_inlines(self, request, obj):
+        """Give rights on the second page, once there is somebody to give them to."""
+        return self.inlines if obj else []
+
     def get_queryset(self, request):
         devices = TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)
         since = timezone.now() - settings.AXES_COOLOFF_TIME

@@ -17,8 +17,6 @@ from .form_fields import FiscalYearFormField
 from .history_admin import require_numbers
 from .models import Department, Reorganisation, ReorganisationKind
 from .reorganisation import (
-    NewDepartment,
-    Plan,
     ReorganisationError,
     find_done,
     fingerprint,
@@ -27,6 +25,7 @@ from .reorganisation import (
     try_out,
     undo,
 )
+from .reorganisation_plan import NewDepartment, Plan
 from .rights import rights_of
 
 PAGE_SIZE = 50

@@ -36,6 +36,7 @@ class Rule:
 
     action: str
     label: str
+    done: str
     role: Role
     sources: frozenset[str]
     target: str
@@ -48,19 +49,41 @@ class Rule:
         return self.action == "approve"
 
 
-def _rule(action, label, role, sources, target, **more):
-    return Rule(action, label, role, frozenset(sources), target, **more)
+def _rule(action, label, done, role, sources, target, **more):
+    return Rule(action, label, done, role, frozenset(sources), target, **more)
 
 
 RULES = {
     rule.action: rule
     for rule in [
-        _rule("submit", "承認を求める", Role.EDITOR, [Status.DRAFT], Status.IN_REVIEW),
-        _rule("take_back", "申請を取り戻す", Role.EDITOR, [Status.IN_REVIEW], Status.DRAFT),
-        _rule("approve", "承認する", Role.APPROVER, [Status.IN_REVIEW], Status.PUBLISHED),
+        _rule(
+            "submit",
+            "承認を求める",
+            "承認を求めました。",
+            Role.EDITOR,
+            [Status.DRAFT],
+            Status.IN_REVIEW,
+        ),
+        _rule(
+            "take_back",
+            "申請を取り戻す",
+            "申請を取り戻しました。",
+            Role.EDITOR,
+            [Status.IN_REVIEW],
+            Status.DRAFT,
+        ),
+        _rule(
+            "approve",
+            "承認する",
+            "承認しました。",
+            Role.APPROVER,
+            [Status.IN_REVIEW],
+            Status.PUBLISHED,
+        ),
         _rule(
             "send_back",
             "差し戻す",
+            "差し戻しました。",
             Role.APPROVER,
             [Status.IN_REVIEW, Status.APPROVED],
             Status.DRAFT,
@@ -70,6 +93,7 @@ RULES = {
         _rule(
             "withdraw",
             "取り下げる",
+            "取り下げました。",
             Role.APPROVER,
             [Status.PUBLISHED],
             Status.WITHDRAWN,
@@ -79,6 +103,7 @@ RULES = {
         _rule(
             "reopen",
             "下書きに戻す",
+            "下書きに戻しました。",
             Role.EDITOR,
             [Status.WITHDRAWN],
             Status.DRAFT,
@@ -87,6 +112,7 @@ RULES = {
         _rule(
             "bin",
             "ごみ箱に移す",
+            "ごみ箱に移しました。",
             Role.EDITOR,
             [Status.DRAFT, Status.WITHDRAWN],
             Status.BINNED,
@@ -95,6 +121,7 @@ RULES = {
         _rule(
             "restore",
             "ごみ箱から戻す",
+            "ごみ箱から戻し、下書きにしました。",
             Role.EDITOR,
             [Status.BINNED],
             Status.DRAFT,
@@ -103,6 +130,7 @@ RULES = {
         _rule(
             "discard",
             "改訂案を破棄する",
+            "改訂案を破棄しました。中身は履歴に残っています。",
             Role.EDITOR,
             [Status.DRAFT],
             Status.BINNED,

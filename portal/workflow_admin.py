@@ -189,7 +189,7 @@ class WorkflowPages:
             except WorkflowError as error:
                 form.add_error(None, str(error))
             else:
-                messages.success(request, f"「{result}」：{rule.label} を行いました。")
+                messages.success(request, f"「{result}」：{rule.done}")
                 return redirect(self.after_step(request, result))
         context = self.page_context(request, obj, rule.label) | {
             "form": form,

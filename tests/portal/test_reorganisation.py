@@ -20,8 +20,6 @@ from portal.models import (
 )
 from portal.publishing import Status
 from portal.reorganisation import (
-    NewDepartment,
-    Plan,
     ReorganisationError,
     find_done,
     fingerprint,
@@ -30,6 +28,7 @@ from portal.reorganisation import (
     try_out,
     undo,
 )
+from portal.reorganisation_plan import NewDepartment, Plan
 from portal.revisions import make_revision
 from tests import builders
 from tests.admin_pages import Page, text_of
