@@ -132,7 +132,7 @@ def test_two_editors_at_once_lose_nothing(enter, initiative):
     assert "一郎の概要" in told
     assert "二郎の概要" in told
     assert Initiative.objects.get().summary == "一郎の概要"
-    press(second, "あなたの入力の内容にする")
+    press(second, "あなたの入力を重ねて保存する")
     assert Initiative.objects.get().summary == "二郎の概要"
     follow(second, "履歴")
     assert "第1版" in text_of(second)
