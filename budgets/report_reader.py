@@ -220,10 +220,6 @@ class _Reader:
         names_amount = amounts is not None or read_trailing_amount(line.text, self.unit)
         if not label.is_sure and label.number != due:
             return False
-        if label.style in ("ア", "a", "一") and due == 1 < label.number:
-            # A letter alone is more often a broken word than the third of its kind.
-            self._remark(line.number, line.text, "前の番号がないため、本文に入れました。")
-            return False
         is_wrapped = following is not None and (
             following.number == line.number + 1
             and following.label is None
@@ -237,6 +233,10 @@ class _Reader:
         if owner.sentences == (label.style, label.number - 1) and not names_amount:
             owner.sentences = (label.style, label.number)
             self._remark(line.number, line.text, "番号の付いた文の続きと読み、本文に入れました。")
+            return False
+        if label.style in ("ア", "a", "一") and due == 1 < label.number:
+            # A letter alone is more often a broken word than the third of its kind.
+            self._remark(line.number, line.text, "前の番号がないため、本文に入れました。")
             return False
         name = amounts.before if amounts else line.text
         if len(name) > MAX_NAME:

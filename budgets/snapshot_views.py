@@ -49,8 +49,7 @@ def snapshot_detail(request, fiscal_year, department, key):
             "snapshot": snapshot,
             "settlement": settlement,
             "frozen": content["settlements"][0],
-            "files": (files := snapshot.list_files()),
-            "csv": {stem(file["name"]): file["address"] for file in files},
+            "files": snapshot.list_files(),
             "items": [
                 item | {"depth": code_level(item["code"]), "label": label_of(item["code"])}
                 for item in content["settlement-items"]
@@ -62,11 +61,6 @@ def snapshot_detail(request, fiscal_year, department, key):
             "trail": trail_to(fiscal_year, settlement),
         },
     )
-
-
-def stem(name):
-    """Return what a template calls a file: "settlement-items.csv" -> "settlement_items"."""
-    return name.partition(".")[0].replace("-", "_")
 
 
 def label_of(code):

@@ -1,6 +1,7 @@
 from portal.cells import YearCell
+from portal.figure_resources import FIGURE, FigureResource
 from portal.fiscal_year import FiscalYearError, parse_calendar_year, parse_fiscal_year
-from portal.record_resources import CITED, FIGURE, PUBLICATION, FigureResource, RecordResource
+from portal.record_resources import CITED, PUBLICATION, RecordResource
 
 from .models import Indicator, IndicatorValue, Initiative, InitiativeFigure, PeriodKind
 

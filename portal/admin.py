@@ -246,6 +246,13 @@ class MembershipInline(admin.TabularInline):
     autocomplete_fields = ["department"]
     extra = 0
 
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        """Leave out the buttons beside the department: it is chosen here, not made."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "department":
+            field.widget = field.widget.widget
+        return field
+
     def has_view_permission(self, request, obj=None):
         return request.user.is_superuser
 
@@ -258,6 +265,7 @@ class StaffAdmin(UserAdmin):
     list_filter = ["is_active", "is_superuser", "memberships__role"]
     filter_horizontal = []
     inlines = [MembershipInline]
+    readonly_fields = ["last_login", "date_joined"]
     fieldsets = [
         (None, {"fields": ["username", "password"]}),
         ("職員", {"fields": [("last_name", "first_name"), "email"]}),

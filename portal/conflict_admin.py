@@ -13,6 +13,8 @@ from django.template.response import TemplateResponse
 from . import versions
 from .differences import compare, merge
 from .models import Role, Version
+from .publishing import Revisable, Status
+from .revisions import find_end, for_original
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,17 @@ class FormState:
 
 @dataclass(frozen=True)
 class LateForm:
-    """A form that no longer fits: the whole record, and what it was when the form was made."""
+    """A form that no longer fits: the whole record, and what it was when the form was made.
+
+    Of a revision that is there no more, `original` is what it revised, and `numbers` which of the
+    original's rows (value) its rows (key) are.
+    """
 
     root: models.Model
     base: dict
     is_locked: bool
+    original: models.Model | None = None
+    numbers: dict | None = None
 
 
 class StaleForm(Exception):
@@ -111,8 +119,13 @@ class ConflictPages:
             return None
         root = self.root_model._base_manager.filter(pk=state.record).first()
         root_admin = self.admin_site.get_model_admin(self.root_model)
-        if root is None or not (
-            root_admin.may_write(request) and root_admin.is_own(request, root, Role.EDITOR)
+        ended = None
+        if root is None and issubclass(self.root_model, Revisable):
+            ended = find_end(self.root_model, state.record)
+            root = ended and revive(ended[0], state)
+        if root is None or not all(
+            root_admin.may_write(request) and root_admin.is_own(request, record, Role.EDITOR)
+            for record in [root, *(ended or [])[:1]]
         ):
             return None
         if obj and versions.root_of(obj) != root:
@@ -121,7 +134,7 @@ class ConflictPages:
         is_locked = not root_admin.is_editable(root)
         request.late = LateForm(root, {}, is_locked)  # opens what is locked to the form
         self.put_as_seen(request, object_id, root, state)
-        return LateForm(root, versions.take(root), is_locked)
+        return LateForm(root, versions.take(root), is_locked, *(ended or ()))
 
     def put_as_seen(self, request, object_id, root, state):
         """Put the version back that a form was made from; leave the record where none fits."""
@@ -143,20 +156,26 @@ class ConflictPages:
 
     def show_conflict(self, request, stale):
         """Keep what a late form changed in the history, and show it beside what is saved now."""
-        late = request.late
-        model, root = type(late.root), late.root
+        late, request.late = request.late, None
+        root, base, content = late.original or late.root, late.base, stale.content
+        model = type(root)
+        if late.original:
+            base, content = (for_original(c, root, late.numbers) for c in (base, content))
         with transaction.atomic():
             versions.lock(root)
             root.refresh_from_db()
             now = versions.take(root)
-            merged = merge(model, late.base, stale.content, now)
+            merged = merge(model, base, content, now)
             latest = Version.objects.about(root).filter(is_deletion=False).first()
             if merged == now:
-                messages.info(request, f"「{root}」は、もう同じ内容で保存されています。")
+                messages.info(
+                    request,
+                    "あなたが変えたところで、まだ保存されていないものはありません。"
+                    "いまの内容を表示しています。",
+                )
                 return redirect(self.page_of(root))
-            aside = versions.save_aside(
-                root, merged, "保存されなかった入力", request.user, self.opts.verbose_name
-            )
+            part = "" if self.is_root else f"{self.opts.verbose_name}「{stale.record}」"
+            aside = versions.save_aside(root, merged, "保存されなかった入力", request.user, part)
         root_admin = self.admin_site.get_model_admin(model)
         is_there = type(stale.record)._base_manager.filter(pk=stale.record.pk).exists()
         context = self.page_context(request, root, "同時の変更") | {
@@ -165,10 +184,26 @@ class ConflictPages:
             "aside": aside,
             "latest": latest,
             "mine": compare(model, now, merged),
-            "theirs": compare(model, late.base, now),
+            "theirs": compare(model, base, now),
             "is_locked": late.is_locked,
-            "can_restore": not late.is_locked and root_admin.may_restore(request, root),
+            "has_ended": late.original is not None,
+            "can_restore": root_admin.may_restore(request, root),
+            "makes_revision": not root_admin.has_change_permission(request, root),
             "restore_address": self.page_of(root, "restore_version", aside.number),
             "version_address": self.page_of(root, "version", aside.number),
         }
         return TemplateResponse(request, "admin/record_conflict.html", context, status=409)
+
+
+def revive(original, state):
+    """Save a revision that is there no more as a form's author saw it; for a transaction rolled back."""
+    model = type(original)
+    seen = Version.objects.about(model(pk=state.record)).filter(number=state.version).first()
+    if seen is None:
+        return None
+    model._base_manager.filter(revises=original).update(revises=None, status=Status.BINNED)
+    fields = {"pk": state.record, "status": Status.BINNED, "revises": original}
+    record = versions.make_instance(model, seen.content, **fields)
+    record.save(force_insert=True)
+    versions.put(record, seen.content)
+    return record

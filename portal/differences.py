@@ -150,12 +150,19 @@ class _Texts:
             key = f.name if f.many_to_many else f.attname
             if f.name in hidden or (key not in old_row and key not in new_row):
                 continue
-            if f.primary_key:
+            if f.primary_key or self.is_same_row(f, old_row.get(key), new_row.get(key)):
                 continue
             old = self.text(f, old_row.get(key), False)
             new = self.text(f, new_row.get(key), True)
             if old != new:
                 yield Cell(str(f.verbose_name), *leave_out_the_same(old, new), f.name)
+
+    def is_same_row(self, f, old, new) -> bool:
+        """Tell whether a relation within the record names the same row, be it renamed."""
+        if not f.is_relation or f.related_model._meta.label_lower not in self.within:
+            return False
+        numbers = self.numbers.get(f.related_model._meta.label_lower, {})
+        return old is not None and numbers.get(new, new) == old
 
     def text(self, f, value, is_new) -> str:
         if value in (None, "", []):

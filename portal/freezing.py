@@ -32,7 +32,9 @@ PATHS = {
 }
 # The long texts, which only the JSON holds.
 TEXTS = {
-    "settlements": column.text("introduction", "概要", "決算の概要（Markdown）", column.NOT_ENTERED),
+    "settlements": column.text(
+        "introduction", "概要", "決算の概要（Markdown）", column.NOT_ENTERED
+    ),
     "settlement-items": column.text("body", "本文", "項目の本文（Markdown）", column.NOT_ENTERED),
 }
 
@@ -166,10 +168,7 @@ def _delete_unseen(settlement, now):
     withdrawals = Transition.objects.about(settlement).filter(action="withdraw")
     for snapshot in settlement.snapshots.filter(visible_from__gt=F("taken_at")).defer("archive"):
         waiting = (snapshot.taken_at, snapshot.visible_from)
-        if (
-            snapshot.visible_from > now
-            or withdrawals.filter(happened_at__range=waiting).exists()
-        ):
+        if snapshot.visible_from > now or withdrawals.filter(happened_at__range=waiting).exists():
             snapshot.delete()
 
 

@@ -11,40 +11,23 @@ from import_export.resources import ModelResource
 from import_export.results import Error
 
 from . import versions
-from .cells import ChoiceCell, StatusCell, make_cell, split_key
+from .cells import ChoiceCell, StatusCell, make_cell
 from .import_results import LINE, Problem, RecordDiff, RecordResult, RecordRow
-from .import_targets import FOREIGN, PERIOD, find_targets, make_entry, may_add
+from .import_rights import ImportRights, list_departments
+from .import_targets import find_targets, make_entry
 from .publishing import Status
 from .rights import Rights, rights_of
+from .row_order import put_in_order
 
 logger = logging.getLogger(__name__)
 
 PART_STATUS = [(s.value, s.label) for s in (Status.DRAFT, Status.PUBLISHED, Status.WITHDRAWN)]
-STEPS = (
-    "そのままにするか、列を消してください。公開や取下げは、記録のページの"
-    "「承認を求める」「取り下げる」などで進めます。"
-)
-NEW_IS_DRAFT = (
-    "新しい記録は「下書き」にします。公開は、記録のページの「承認を求める」から進めます。"
-)
 NEEDED = "新しい記録には要ります"
 CITED = ["source", "locator"]
 PUBLICATION = ["status", "publish_from", "publish_until", "internal_note"]
-FIGURE_KEY = ["group", "label", "measure", "period"]
-FIGURE = [
-    *FIGURE_KEY,
-    "kind",
-    "value",
-    "unit",
-    "as_printed",
-    "note",
-    "part_of",
-    "position",
-    *CITED,
-]
 
 
-class RecordResource(ModelResource):
+class RecordResource(ImportRights, ModelResource):
     """The spreadsheet of a model: `Meta.fields` are its columns, headed by the verbose names.
 
     `Meta.import_id_fields` are the key. Where a record belongs to another one, `owner` names that
@@ -297,10 +280,6 @@ class RecordResource(ModelResource):
                 return True
         return False
 
-    def is_state(self, name) -> bool:
-        """Tell whether a column is of the record's way to the public, not of its content."""
-        return self.is_root and name in ("status", *PERIOD)
-
     def read_key(self, row):
         key, errors = [], {}
         for name, field in zip(self.get_import_id_fields(), self.key_fields, strict=True):
@@ -354,13 +333,6 @@ class RecordResource(ModelResource):
         if refusal := self.refuse(self.key_of(row)):
             raise ValidationError({NON_FIELD_ERRORS: refusal})
 
-    def refuse(self, key) -> str:
-        """Return why the user may not write what a row names; a part that is hidden is not there."""
-        target = self.targets.get(self.root_key(key)) if key else None
-        if target:
-            return "" if target.is_hidden and not self.is_root else target.refusal
-        return "" if may_add(self.root_model, self.rights) else FOREIGN
-
     def get_instance(self, instance_loader, row):
         return self.existing.get(self.key_of(row))
 
@@ -397,61 +369,6 @@ class RecordResource(ModelResource):
         if model_field.many_to_many or (value in (None, "") and keeps_default):
             return
         setattr(instance, name, value)
-
-    def takes_state(self, instance, name, value, row) -> bool:
-        """Tell whether an import may set this; raise ValueError where the cell asks for a step."""
-        target = self.targets.get(self.key_of(row))
-        known = [getattr(record, name) for record in (target.record, target.root)] if target else []
-        if name == "status":
-            if value not in (known or ["", Status.DRAFT]):
-                now = f"いまは「{Status(known[0]).label}」です。" if known else ""
-                raise ValueError(
-                    f"取込では公開状態を変えられません。{now}{STEPS if known else NEW_IS_DRAFT}"
-                )
-            return False
-        if not target or (target.root is target.record and target.root.status == Status.DRAFT):
-            return True
-        if value not in known:
-            raise ValueError(
-                "公開の期間を取込で変えられるのは、下書きだけです。承認するときに決めてください。"
-            )
-        return False
-
-    def check_named(self, instance, model_field, value):
-        """Refuse a record that the user may not choose, unless it is chosen already."""
-        chosen = value if model_field.many_to_many else [value] if value else []
-        held = set()
-        if not instance._state.adding and model_field.many_to_many:
-            held = {record.pk for record in getattr(instance, model_field.name).all()}
-        elif not instance._state.adding:
-            held = {getattr(instance, model_field.attname)}
-        for record in chosen:
-            if record.pk not in held and not self.may_name(model_field, record):
-                self.fields[model_field.name].widget.refuse(record)
-
-    def may_name(self, model_field, record) -> bool:
-        if getattr(record, "status", None) == Status.BINNED:
-            return False
-        path = getattr(model_field.related_model, "department_path", None)
-        if path is None or self.rights.is_over_all:
-            return True
-        model = model_field.related_model
-        if model not in self.visible:
-            seen = self.rights.limit(model._base_manager.all(), path)
-            self.visible[model] = set(seen.order_by().values_list("pk", flat=True))
-        return record.pk in self.visible[model]
-
-    def check_departments(self, instance, held, row, errors):
-        """Refuse a record that would not be, or a department that is not, of the user's."""
-        path = getattr(self._meta.model, "department_path", None)
-        name = next((name for name in self.fields if name.split("__")[0] == path), None)
-        if not path or self.rights.is_over_all or name in errors:
-            return
-        field, chosen = self.fields[name], list_departments(instance)
-        if field.column_name in row and instance._meta.get_field(path).many_to_many:
-            chosen = {record.pk for record in field.clean(row)}
-        if chosen - held - self.rights.editing or chosen.isdisjoint(self.rights.editing):
-            errors[name] = "自分の部局を書いてください。"
 
     def complete(self, instance, row, errors):
         """Set or check what follows from several cells; `errors` are sentences by field."""
@@ -539,29 +456,6 @@ class RecordResource(ModelResource):
                     yield Problem(line, header, row.get(header, ""), message)
 
 
-class FigureResource(RecordResource):
-    """Figures of records; a part may stand before or after its whole."""
-
-    def list_wholes(self, key, row):
-        text = row.get(self.headers["part_of"], "")
-        try:
-            return [self.whole_key(key, text)] if text.strip() else []
-        except ValueError:
-            return []  # told when the cell is read
-
-    def whole_key(self, key, text):
-        return (*key[: -len(FIGURE_KEY)], *split_key(text))
-
-    def complete(self, instance, row, errors):
-        """Refuse a whole that is, by figures of which the file may not tell, a part of this one."""
-        seen, above, record = set(), instance.part_of, self.key_of(row)[: -len(FIGURE_KEY)]
-        while above and above.pk not in seen:
-            if above.pk == instance.pk:
-                errors["part_of"] = "内訳をたどると、この数値に戻って輪になります。"
-            seen.add(above.pk)
-            above = self.existing.get((*record, *above.key), above).part_of
-
-
 def say_blank(field, is_needed) -> str:
     if is_needed and not (isinstance(field, models.CharField) and field.blank):
         return "空欄にはできません"
@@ -576,16 +470,6 @@ def not_typed(instance) -> set[str]:
     return {"slug"} if getattr(instance, "is_revision", False) else set()
 
 
-def list_departments(record) -> set[int]:
-    """Return the numbers of the departments that a record belongs to, saved or as it is now."""
-    path = getattr(type(record), "department_path", None)
-    if path is None or (record._state.adding and record._meta.get_field(path).many_to_many):
-        return set()
-    if record._meta.get_field(path).many_to_many:
-        return {department.pk for department in getattr(record, path).all()}
-    return {getattr(record, f"{path}_id")} - {None}
-
-
 def move_updated_at(model, pks, path):
     """Set the `updated_at` of the publications that some records belong to by a path."""
     target = model
@@ -593,28 +477,3 @@ def move_updated_at(model, pks, path):
         target = target._meta.get_field(name).related_model
     owners = model.objects.filter(pk__in=pks).order_by().values(path)
     target.objects.filter(pk__in=owners).update(updated_at=timezone.now())
-
-
-def put_in_order(graph: dict) -> tuple[list, set]:
-    """Return the keys, each after those it needs and else in the given order, and those in a loop.
-
-    `graph` names for each key the keys that it needs; those that are no keys of it do not count.
-    """
-    ordered, loops = {}, set()
-    for start in graph:
-        path = [start]
-        while path:
-            key = path[-1]
-            needed = (
-                other
-                for other in graph[key]
-                if other in graph and other not in ordered and other not in loops
-            )
-            if key in ordered or (other := next(needed, None)) is None:
-                ordered.setdefault(key)
-                path.pop()
-            elif other in path:
-                loops.update(path[path.index(other) :])
-            else:
-                path.append(other)
-    return list(ordered), loops

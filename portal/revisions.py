@@ -7,8 +7,10 @@ from django.dispatch import Signal
 
 from . import versions
 from .differences import RowChange, compare, is_figure
-from .models import ChangeKind, ChangeNote, Figure, Slugged
+from .models import ChangeKind, ChangeNote, Figure, Slugged, Version
 from .publishing import Revisable, Status
+
+ENDED = "改訂案の終わり"
 
 # Sent with `record` and `changes` (see list_changes) when a revision has taken the record's place.
 revision_applied = Signal()
@@ -50,8 +52,9 @@ def make_revision(record, user, content=None):
     if isinstance(record, Slugged):
         fields["slug"] = f"{record.slug[:60]}--{record.pk}"  # staff cannot write "--"
     made, numbers = versions.copy(content or versions.take(record), model, **fields)
+    there = {label: {row["pk"] for row in rows} for label, rows in versions.take(record).items()}
     made.revised_parts = {
-        label: {str(new): old for old, new in pairs.items()}
+        label: {str(new): old for old, new in pairs.items() if old in there[label]}
         for label, pairs in numbers.items()
         if label != model._meta.label_lower
     }
@@ -75,6 +78,29 @@ def numbers_of(revision) -> dict:
     return {
         label: {int(new): old for new, old in pairs.items()}
         for label, pairs in revision.revised_parts.items()
+    }
+
+
+def for_original(content: dict, original, numbers: dict) -> dict:
+    """Return the content of an ended revision as one of its original."""
+    model = type(original)
+    own = model._meta.label_lower
+    [row] = content[own]
+    if isinstance(original, Slugged):
+        row = row | {"slug": original.slug}
+    numbers = numbers | {own: {row["pk"]: original.pk}}
+    return versions.renumber(content | {own: [row]}, model, numbers)
+
+
+def find_end(model, number):
+    """Return what a revision that is there no more revised, and its numbers; None where it was none."""
+    end = Version.objects.about(model(pk=number)).filter(action=ENDED).first()
+    original = end and model._base_manager.filter(pk=end.content["original"]).first()
+    if original is None:
+        return None
+    return original, {
+        label: {int(new): old for new, old in pairs.items()}
+        for label, pairs in end.content["numbers"].items()
     }
 
 
@@ -129,14 +155,14 @@ def apply_revision(revision, user):
     original.refresh_from_db()
     all_changes = list_changes(revision)
     changes = list_figure_changes(revision, all_changes)
-    versions.put(original, content_for_original(revision), numbers_of(revision))
+    numbers = versions.put(original, content_for_original(revision), numbers_of(revision))
     if original.status == Status.WITHDRAWN:
         original.status, original.withdrawal_reason = Status.PUBLISHED, ""
     original.publish_until = revision.publish_until or original.publish_until
     original.save()
     for change in changes:
         _announce(change, revision, original)
-    delete_revision(revision)
+    delete_revision(revision, numbers)
     versions.save_version(original, "改訂", user)
     revision_applied.send(sender=type(original), record=original, changes=all_changes)
     return original
@@ -157,8 +183,10 @@ def _announce(change: FigureChange, revision, original):
     )
 
 
-def delete_revision(revision):
-    """Delete the copy; its versions stay."""
+def delete_revision(revision, numbers):
+    """Delete the copy. Its versions stay, and after them which rows of the original its rows were."""
+    end = {"original": revision.revises_id, "numbers": numbers}
+    versions.save_aside(revision, end, ENDED)
     for part, path in reversed(versions.parts_of(type(revision))):
         part._base_manager.filter(**{path: revision.pk}).delete()
     revision.delete()
@@ -169,5 +197,7 @@ def discard_revision(revision, user, comment=""):
     """Delete a revision; what it held stays in the history of the original."""
     original = revision.revises
     versions.lock(original)
-    versions.save_aside(original, content_for_original(revision), "破棄した改訂案", user, comment)
-    delete_revision(revision)
+    numbers = numbers_of(revision)
+    content = for_original(versions.take(revision), original, numbers)
+    versions.save_aside(original, content, "破棄した改訂案", user, comment)
+    delete_revision(revision, numbers)

@@ -129,6 +129,7 @@ class SpreadsheetAdmin(ImportExportMixin, RecordAdmin):
         address = reverse(f"admin:{self.url_name('import')}")
         context = {"back_address": address} | context | self.admin_site.each_context(request)
         context |= {
+            "import_address": address,
             "title": "取り込み",
             "opts": self.opts,
             "media": self.media,
@@ -180,7 +181,7 @@ class SpreadsheetAdmin(ImportExportMixin, RecordAdmin):
     def ask_again(self, request, log, result, form):
         messages.error(request, CHANGED_SINCE)
         if result.has_errors():
-            return self.show_import(request, result=result)
+            return self.show_import(request, result=result, form=SpreadsheetImportForm())
         ImportLog.objects.filter(pk=log.pk).update(**describe(result))
         return self.show_import(
             request,

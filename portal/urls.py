@@ -40,6 +40,7 @@ urlpatterns = [
     path("", include("initiatives.urls")),
     path("", include("budgets.urls")),
     path("", include("portal.open_data")),
+    path("", include("portal.embeds")),
     path("api/v1/", RedirectView.as_view(pattern_name="api_docs")),
     path("api/v1/docs", api_docs, name="api_docs"),
     path("api/v1/", api.urls),

@@ -321,6 +321,25 @@ def copy(content: dict, model, **fields) -> tuple[models.Model, dict]:
     return record, put(record, stripped, fresh)
 
 
+def renumber(content: dict, model, numbers: dict) -> dict:
+    """Return a content with its rows, and what refers to them, under other numbers.
+
+    `numbers` says, by model label, which number (value) a row (key) is to have; the rest stay.
+    """
+    found = {}
+    for part in [model, *(part for part, _ in parts_of(model))]:
+        label = part._meta.label_lower
+        relations = [field for field in fields_of(part) if field.is_relation]
+        rows = [
+            row
+            | {"pk": numbers.get(label, {}).get(row["pk"]) or row["pk"]}
+            | {f.attname: _map(f, row.get(f.attname), numbers) for f in relations}
+            for row in content.get(label, [])
+        ]
+        found[label] = sorted(rows, key=lambda row: row["pk"])
+    return found
+
+
 def lock(record: models.Model):
     """Hold the record until the transaction ends, so that its changes come one after another."""
     type(record)._base_manager.select_for_update(of=("self",)).filter(pk=record.pk).first()

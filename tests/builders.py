@@ -39,6 +39,7 @@ from initiatives.models import (
     Plan,
     ResultsReport,
 )
+from portal.freezing import freeze
 from portal.models import (
     ChangeNote,
     Department,
@@ -254,6 +255,11 @@ def make_settlement(**fields):
         }
         | fields
     )
+
+
+def make_snapshot(settlement=None):
+    """Freeze a public settlement as it is."""
+    return freeze(settlement or make_settlement())
 
 
 def make_item(settlement=None, code="1", **fields):

@@ -60,23 +60,83 @@ def arguments_of(**records) -> dict[str, list[dict]]:
         for item in records.get("items", [])
     ]
     settlements = [{k: v for k, v in each.items() if k != "code"} for each in items]
-    return arguments | {
-        "settlement_item": items,
-        "item": items,
-        "settlement": settlements,
-        "settlement_year": [{"fiscal_year": each["fiscal_year"]} for each in items],
-        "initiative_image": [{"pk": image.pk} for image in records.get("images", [])],
-        "initiative_image_width": [
-            {"pk": image.pk, "width": WIDTHS[0]} for image in records.get("images", [])
+    snapshots = [
+        {**place, "key": snapshot.key}
+        for place, item in zip(settlements, records.get("items", []), strict=True)
+        for snapshot in item.settlement.snapshots.all()
+    ]
+    return (
+        arguments
+        | _charts_of(records, arguments, items, settlements)
+        | {
+            "snapshot": snapshots,
+            "snapshot_file": [
+                {**each, "name": name}
+                for each in snapshots
+                for name in ("settlement.json", "settlement-items.csv", "SHA256SUMS", "all.zip")
+            ],
+            "settlement_item": items,
+            "item": items,
+            "settlement": settlements,
+            "settlement_year": [{"fiscal_year": each["fiscal_year"]} for each in items],
+            "initiative_image": [{"pk": image.pk} for image in records.get("images", [])],
+            "initiative_image_width": [
+                {"pk": image.pk, "width": WIDTHS[0]} for image in records.get("images", [])
+            ],
+            # tests/portal/test_open_data.py reads all files in all formats.
+            "open_data_file": [
+                *({"name": name, "format": "csv"} for name in TABLES),
+                *({"name": "documents", "format": format} for format in FORMATS if format != "csv"),
+            ],
+            "open_data_sha256": [{"name": "documents", "format": "csv"}],
+            "sitemap_section": [{"section": section} for section in SITEMAPS],
+        }
+    )
+
+
+def _charts_of(records, arguments, items, settlements):
+    """Return the arguments of the charts that the pages of these records have, as pages and files."""
+    amounts = [
+        item.settlement.items.topmost_with_amount().filter(amount_yen__gt=0).count()
+        for item in records.get("items", [])
+    ]
+    charts = {
+        "embed_settlement": [
+            {**place, "chart": chart}
+            for place, count in zip(settlements, amounts, strict=True)
+            for chart in ("treemap", "ranking")
+            if count > 1
         ],
-        # tests/portal/test_open_data.py reads all files in all formats.
-        "open_data_file": [
-            *({"name": name, "format": "csv"} for name in TABLES),
-            *({"name": "documents", "format": format} for format in FORMATS if format != "csv"),
+        "embed_settlement_year": [
+            {"fiscal_year": place["fiscal_year"], "chart": "largest"}
+            for place, count in zip(settlements, amounts, strict=True)
+            if count > 1
         ],
-        "open_data_sha256": [{"name": "documents", "format": "csv"}],
-        "sitemap_section": [{"section": section} for section in SITEMAPS],
+        "embed_settlement_item": [
+            {**place, "chart": "funding"}
+            for place, item in zip(items, records.get("items", []), strict=True)
+            if item.funding_sources.filter(amount_yen__gt=0).exists()
+        ],
+        "embed_program": [
+            {**place, "chart": "series"}
+            for place, program in zip(
+                arguments["program"], records.get("programs", []), strict=True
+            )
+            if program.items.published().values("settlement__fiscal_year").distinct().count() > 1
+        ],
+        "embed_indicator": [
+            {**place, "chart": "series"}
+            for place, indicator in zip(
+                arguments["indicator"], records.get("indicators", []), strict=True
+            )
+            if indicator.values.published().count() > 1
+        ],
     }
+    files = {
+        f"{name}_file": [{**each, "format": format} for each in known for format in ("svg", "csv")]
+        for name, known in charts.items()
+    }
+    return charts | files
 
 
 def is_bulk_file(address: str) -> bool:
@@ -125,6 +185,7 @@ def make_world(**publication) -> dict[str, list]:
     builders.make_term()
     for record in (initiative, item, indicator, report, document):
         builders.make_change_note(record)
+    builders.make_snapshot(settlement)
     return {
         "departments": [department],
         "documents": [document],

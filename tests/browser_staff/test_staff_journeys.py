@@ -156,3 +156,64 @@ def test_an_administrator_withdraws_and_approves_alone_with_a_mark(enter, visito
     press(administrator, "取り下げる")
     assert visitor.goto("/initiatives/kakuu-torikumi/").status == 410
     assert "数値を確かめています。" in text_of(visitor)
+
+
+HEADER = "年度,部局,項目番号,名称,決算額（円）\n"
+
+
+def upload(page, text, name):
+    page.locator("input[type=file]").set_input_files(
+        {"name": name, "mimeType": "text/csv", "buffer": text.encode("utf-8-sig")}
+    )
+    press(page, "内容を確かめる")
+
+
+def test_a_file_with_mistakes_is_corrected_imported_and_taken_back(enter, department):
+    settlement = builders.make_settlement(
+        fiscal_year=2020, department=department, status=Status.DRAFT
+    )
+    builders.make_item(settlement, "1", name="架空管理費", amount_yen=1_000_000)
+    editor = enter("架空編集", Role.EDITOR)
+    editor.goto("/admin/budgets/settlementitem/import/")
+    row = f"令和2年度,{department.slug}"
+    upload(editor, f"{HEADER}{row},1,架空管理費,皆増\n{row},1.9.1,架空の細目,5千円\n", "誤り.csv")
+    told = text_of(editor)
+    assert "皆増" in told
+    assert "上位の項目が要ります" in told
+    assert "何も保存していません" in told
+
+    editor.goto("/admin/budgets/settlementitem/import/")
+    upload(editor, f"{HEADER}{row},1,架空管理費,2千円\n{row},1.1,架空の細目,1千円\n", "正しい.csv")
+    told = text_of(editor)
+    assert "1,000,000" in told
+    assert "2,000" in told
+    assert settlement.items.get().amount_yen == 1_000_000
+    press(editor, "取り込む")
+    amounts = dict(settlement.items.values_list("code", "amount_yen"))
+    assert amounts == {"1": 2_000, "1.1": 1_000}
+
+    editor.goto("/admin/portal/importlog/")
+    assert "正しい.csv" in text_of(editor)
+    assert "誤り.csv" not in text_of(editor)
+    editor.locator("#result_list tbody a").first.click()
+    editor.wait_for_load_state()
+    press(editor, "この取込を取り消す")
+    assert "取り消しました" in text_of(editor)
+    amounts = dict(settlement.items.values_list("code", "amount_yen"))
+    assert amounts == {"1": 1_000_000}
+
+
+def test_a_document_becomes_a_draft_beside_its_text(enter, department):
+    editor = enter("架空編集", Role.EDITOR)
+    editor.goto("/admin/budgets/settlement/")
+    follow(editor, "文書から取り込む")
+    editor.get_by_label("部局").select_option(label="架空県体験部")
+    editor.get_by_label("年度").fill("令和3年度")
+    editor.get_by_label("または、文章を貼り付ける").fill(
+        "第3 架空部\n\n1 架空管理費\n\n(1) 架空調整費\n決算額 4,016千円\n\n架空の調整を行った。\n"
+    )
+    press(editor, "読み取る")
+    assert "4,016,000円" in text_of(editor)
+    press(editor, "この内容で下書きにする")
+    assert "下書きに取り込みました" in text_of(editor)
+    assert Settlement.objects.get().items.get(code="1.1").amount_yen == 4_016_000

@@ -86,6 +86,16 @@ class TestFirstImport:
         assert spent.aggregate(total=Sum("value"))["total"] == 4016
         assert {figure.unit for figure in spent} == {"千円"}
 
+    def test_the_rows_of_a_table_are_parts_of_its_total(self, department):
+        read(department, TEXT.replace("| 資料 | 1,016 |", "| 資料 | 1,016 |\n| 計 | 4,016 |"))
+        figures = {figure.label: figure for figure in item("1.1").figures.all()}
+        assert figures["会見"].part_of == figures["資料"].part_of == figures["計"]
+        assert [figure.label for figure in item("1.1").figures.order_by("position")] == [
+            "会見",
+            "資料",
+            "計",
+        ]
+
     def test_policies_and_efforts_keep_their_order(self, department):
         read(department)
         policy = Settlement.objects.get().priority_policies.get()
@@ -105,6 +115,12 @@ class TestFurtherImports:
         counts = read(department)
         assert (counts.created, counts.updated, counts.deleted, counts.unchanged) == (0, 0, 0, 10)
         assert Version.objects.about(Settlement.objects.get()).count() == 1
+
+    def test_a_total_stays_the_whole_of_its_parts(self, department):
+        text = TEXT.replace("| 資料 | 1,016 |", "| 資料 | 1,016 |\n| 計 | 4,016 |")
+        read(department, text)
+        counts = read(department, text)
+        assert (counts.updated, counts.kept) == (0, [])
 
     def test_a_new_text_changes_what_nobody_touched(self, department):
         read(department)

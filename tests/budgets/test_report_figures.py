@@ -245,6 +245,11 @@ class TestTables:
         body = table(["区分", "実績"], ["来場者", "100人"], ["開催", "38"], ["講座", "2回"])
         assert [figure[3] for figure in read(body)] == [100, 2]
 
+    def test_a_blank_below_an_amount_is_remarked_and_is_no_zero(self):
+        body = table(["区分", "事業費"], ["会見", "7千円"], ["資料", ""])
+        assert [figure[3] for figure in read(body)] == [7]
+        assert "0円ではありません。" in reasons(body)[0]
+
     def test_a_header_that_counts_gives_its_unit(self):
         assert read(table(["区分", "参加者数", "件数"], ["甲", "5", "6"])) == [
             ("甲", "参加者数", "outcome", 5, "人"),

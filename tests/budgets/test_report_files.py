@@ -77,6 +77,20 @@ def test_a_pdf_with_text_is_read_line_by_line():
     ]
 
 
+def test_look_alikes_and_gaps_between_scripts_of_a_pdf_are_mended():
+    lines = (
+        "第 2 架空部",
+        "1 総務費",
+        "(1) ICT 教育 ⾏政 ‧ 県⺠",
+        "架空 件数 3 件（ 6 ⽉ ）を行った。",
+    )
+    text = read_report_file(make_pdf(show(*lines)))
+    report = parse_report(text)
+    assert report.heading == "第2 架空部"
+    assert [item.name for item in report.items] == ["総務費", "ICT教育 行政 ・ 県民"]
+    assert "3件（6月）を行った。" in text
+
+
 def write_pdf(password=None) -> bytes:
     writer, file = PdfWriter(), io.BytesIO()
     writer.add_blank_page(200, 200)

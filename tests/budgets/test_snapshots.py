@@ -236,9 +236,7 @@ class TestVisibility:
         assert client.get(snapshot.get_absolute_url()).status_code == 404
         assert client.get(snapshot.zip_address).status_code == 404
 
-    def test_one_of_a_coming_day_is_made_at_once_and_seen_from_then_on(
-        self, client, draft, chief
-    ):
+    def test_one_of_a_coming_day_is_made_at_once_and_seen_from_then_on(self, client, draft, chief):
         coming = timezone.now() + DAY
         publish(draft, chief, publish_from=coming)
         snapshot = draft.snapshots.get()
@@ -263,10 +261,10 @@ class TestVisibility:
 
     def test_a_former_address_of_the_department_redirects(self, client, draft, chief):
         publish(draft, chief)
-        snapshot = draft.snapshots.get()
+        former = draft.snapshots.get().zip_address
         draft.department.slug = "atarashii-bu"
         draft.department.save()
-        answer = client.get(snapshot.zip_address)
+        answer = client.get(former)
         assert answer.status_code == 301
         assert client.get(answer["Location"]).status_code == 200
 
@@ -324,9 +322,7 @@ class TestFormerCode:
 
     def test_a_former_code_of_what_is_hidden_is_404(self, client, draft, chief):
         publish(draft, chief)
-        FormerCode.objects.create(
-            settlement=draft, code="9", item=draft.items.get(code="1.2")
-        )
+        FormerCode.objects.create(settlement=draft, code="9", item=draft.items.get(code="1.2"))
         Settlement.objects.update(status=Status.DRAFT)
         assert client.get("/settlements/2020/kaku-bu/9/").status_code == 404
 

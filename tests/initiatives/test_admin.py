@@ -1,5 +1,11 @@
+import io
+from pathlib import Path
+
 import pytest
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+from PIL import Image
 
 from initiatives.models import (
     Distinction,
@@ -12,7 +18,8 @@ from initiatives.models import (
     Plan,
     ResultsReport,
 )
-from portal.revisions import make_revision
+from portal.models import Version
+from portal.revisions import apply_revision, discard_revision, make_revision
 from tests import builders
 from tests.admin_pages import change_url, count_queries, form_of, page_url, save, text_of
 
@@ -172,6 +179,77 @@ class TestList:
         for _ in range(9):
             make_revision(make(), None)
         assert count_queries(staff, address) == few
+
+
+class TestPicturesInHistory:
+    """A version and a revision name the same file; nothing that is done with them removes it."""
+
+    def files(self):
+        return {path.name for path in (Path(settings.MEDIA_ROOT) / "initiatives").iterdir()}
+
+    def new_picture(self):
+        data = io.BytesIO()
+        Image.new("RGB", (8, 6), (1, 2, 3)).save(data, "PNG")
+        return SimpleUploadedFile("new.png", data.getvalue())
+
+    def test_a_revision_shares_the_file_and_its_approval_keeps_both(self, staff, client):
+        image = builders.make_image()
+        old = image.image.name
+        revision = make_revision(image.initiative, None)
+        copied = revision.images.get()
+        assert copied.image.name == old
+        values = form_of(staff.get(change_url(revision)).content.decode())
+        assert (
+            staff.post(
+                change_url(revision), values | {"images-0-image": self.new_picture()}
+            ).status_code
+            == 302
+        )
+        assert client.get(image.get_absolute_url()).status_code == 200
+        revision.refresh_from_db()
+        apply_revision(revision, None)
+        image.refresh_from_db()
+        assert image.image.name != old
+        assert client.get(image.get_absolute_url()).status_code == 200
+        assert {Path(old).name, Path(image.image.name).name} <= self.files()
+        first = Version.objects.about(image.initiative).order_by("number").first()
+        made = make_revision(image.initiative, None, first.content)
+        apply_revision(made, None)
+        image.refresh_from_db()
+        assert image.image.name == old
+        assert client.get(image.get_absolute_url()).status_code == 200
+
+    def test_a_discarded_revision_takes_no_file_with_it(self, client):
+        image = builders.make_image()
+        discard_revision(make_revision(image.initiative, None), None)
+        assert client.get(image.get_absolute_url()).status_code == 200
+
+    def test_a_deleted_picture_comes_back_with_the_version(self, staff):
+        image = builders.make_image(make_draft())
+        page = staff.get(change_url(image.initiative))
+        assert save(staff, page, {"images-0-DELETE": "on"}) == []
+        assert not InitiativeImage.objects.exists()
+        name = "admin:initiatives_initiative_restore_version"
+        staff.post(reverse(name, args=[image.initiative_id, 1]))
+        brought = InitiativeImage.objects.get()
+        assert (brought.pk, brought.image.name) == (image.pk, image.image.name)
+        assert Path(brought.image.name).name in self.files()
+
+    def test_a_picture_of_a_late_form_is_kept_too(self, staff):
+        initiative = make_draft()
+        page = staff.get(change_url(initiative))
+        assert save(staff, staff.get(change_url(initiative)), {"title": "前の題名"}) == []
+        rows = {
+            "images-TOTAL_FORMS": 1,
+            "images-0-image": self.new_picture(),
+            "images-0-alt": "遅れた写真",
+            "images-0-licence": "CC BY 4.0",
+            "images-0-position": 0,
+        }
+        answer = staff.post(change_url(initiative), form_of(page.content.decode()) | rows)
+        assert answer.status_code == 409
+        staff.post(answer.context["restore_address"])
+        assert Path(initiative.images.get().image.name).name in self.files()
 
 
 def test_the_state_of_a_value_is_one_that_the_public_gate_knows(staff):

@@ -7,7 +7,6 @@ import sys
 
 import httpx
 import pytest
-from django.urls import reverse
 
 from portal.api import api
 from portal.wsgi import application
@@ -58,15 +57,30 @@ def ask(generated, settings):
 
 
 def test_the_client_reads_lists_records_and_problems(ask, generated):
-    assert reverse("api_docs") == "/api/v1/docs"
     models = generated("models")
     make_world("a", size=2)
-    make_item(make_settlement(fiscal_year=2011), "1", name="架空費", amount_yen=None)
+    item = make_item(make_settlement(fiscal_year=2011), "1", name="架空費", amount_yen=None)
 
-    listing = ask("default.budgets_api_list_items", sort="code", limit=1)
-    assert listing.count == 5
+    listing = ask("決算.list_items", fiscal_year=2011, sort="code")
+    assert (listing.count, listing.next_) == (1, None)
+    (row,) = listing.items
+    assert isinstance(row, models.FlatItemOut)
+    assert (row.name, row.amount_yen, row.fiscal_year) == ("架空費", None, 2011)
+
+    listing = ask("決算.list_items", fields="code,level", sort="-code", limit=1)
     assert listing.next_.startswith("http://portal.example.jp/api/v1/settlement-items?")
-    (item,) = listing.items
-    assert isinstance(item, models.FlatItemOut)
-    assert (item.name, item.amount_yen, item.fiscal_year) == ("架空費", None, 2011)
-    assert item.department.slug
+    (row,) = listing.items
+    assert isinstance(row, models.PartialFlatItemOut)
+    assert (row.code, row.level) == ("1.2", 2)
+
+    department = item.settlement.department.slug
+    record = ask("決算.get_item", 2011, department, "1")
+    assert record.department.slug == department
+    figures = ask("実績値.list_figures", kind=models.ListFiguresKind("expenditure"), q="全体").items
+    assert {figure.amount_yen for figure in figures} == {5_000}
+
+    problem = ask("決算.get_item", 2011, department, "2")
+    assert isinstance(problem, models.Problem)
+    assert (problem.status, problem.title) == (404, "見つかりません")
+    problem = ask("決算.list_items", department="nai")
+    assert problem.errors[0].parameter == "department"

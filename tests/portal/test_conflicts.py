@@ -7,6 +7,7 @@ from budgets.models import SettlementItem
 from initiatives.models import Initiative
 from portal import versions
 from portal.models import Role, Version
+from portal.revisions import list_changes, list_figure_changes, make_revision
 from portal.workflow import perform
 from tests import builders
 from tests.admin_pages import Page, change_url, form_of, save, text_of
@@ -303,9 +304,7 @@ class TestAStepMeanwhile:
         perform(initiative, "approve", builders.make_staff(Role.APPROVER, department))
         answer = send(second, page, {"title": "二郎の題名"})
         assert answer.status_code == 409
-        aside = answer.context["aside"]
-        address = answer.context["restore_address"]
-        second.post(address, {"latest": aside.number})
+        take_late(second, answer)
         revision = Initiative.objects.get(revises=initiative)
         assert (revision.title, revision.summary) == ("二郎の題名", "一郎の概要")
 
@@ -317,6 +316,110 @@ class TestAStepMeanwhile:
         values = {"initiative": initiative.pk, "name": "全国初", "position": 0}
         assert "正しく選択してください" in save(second, page, values)[0]
         assert not initiative.distinctions.exists()
+
+
+class TestARevisionThatIsThereNoMore:
+    @pytest.fixture
+    def original(self, department):
+        original = builders.make_initiative(
+            departments=[department],
+            title="公開の題名",
+            summary="公開の概要",
+            source=builders.make_document(),
+        )
+        builders.make_initiative_figure(original, label="甲", value=1)
+        return original
+
+    @pytest.fixture
+    def revision(self, original):
+        return make_revision(original, None)
+
+    def approve(self, revision, department):
+        editor = builders.make_staff(Role.EDITOR, department)
+        said = {
+            change.key: {"kind": "update", "text": "新しい数"}
+            for change in list_figure_changes(revision)
+        }
+        perform(revision, "submit", editor, announcements=said)
+        perform(revision, "approve", builders.make_staff(Role.APPROVER, department))
+
+    def test_input_after_the_approval_is_kept_with_what_was_revised(
+        self, first, second, original, revision, department
+    ):
+        page = second.get(change_url(revision))
+        changes = {"summary": "一郎の概要", "figures-0-value": "2", "figures-TOTAL_FORMS": 2}
+        changes |= figure_row(1, label="一郎の数", value="5")
+        assert save(first, first.get(change_url(revision)), changes) == []
+        revision.refresh_from_db()
+        self.approve(revision, department)
+        answer = send(second, page, {"title": "二郎の題名", "figures-0-note": "二郎の注記"})
+        assert answer.status_code == 409
+        assert "改訂案は、画面を開いたあとで公開されたか破棄された" in text_of(answer)
+        assert tables(answer) == {
+            "theirs": {
+                ("", "概要", "公開の概要", "一郎の概要"),
+                ("取組の実績値 甲", "値", "1", "2"),
+                ("取組の実績値 一郎の数", "項目", "", "一郎の数"),
+                ("取組の実績値 一郎の数", "種類", "", "活動量"),
+                ("取組の実績値 一郎の数", "値", "", "5"),
+                ("取組の実績値 一郎の数", "単位", "", "件"),
+                ("取組の実績値 一郎の数", "並び順", "", "0"),
+            },
+            "mine": {
+                ("", "題名", "公開の題名", "二郎の題名"),
+                ("取組の実績値 甲", "注記", "", "二郎の注記"),
+            },
+        }
+        assert "あなたの入力で改訂案を作る" in Page(answer.content.decode()).words
+        take_late(second, answer)
+        again = Initiative.objects.get(revises=original)
+        assert (again.title, again.summary) == ("二郎の題名", "一郎の概要")
+        assert {(f.label, int(f.value), f.note) for f in again.figures.all()} == {
+            ("甲", 2, "二郎の注記"),
+            ("一郎の数", 5, ""),
+        }
+        assert [change.kind for change in list_changes(again)] == ["changed", "changed"]
+
+    def test_input_after_it_was_discarded_is_kept_too(self, second, original, revision, department):
+        page = second.get(change_url(revision))
+        perform(revision, "discard", builders.make_staff(Role.EDITOR, department))
+        answer = send(second, page, {"title": "二郎の題名"})
+        assert answer.status_code == 409
+        assert tables(answer)["mine"] == {("", "題名", "公開の題名", "二郎の題名")}
+        kept = Version.objects.about(original).first().content["initiatives.initiative"][0]
+        assert (kept["title"], kept["slug"]) == ("二郎の題名", original.slug)
+        assert not Initiative.objects.filter(revises=original).exists()
+
+    def test_input_on_a_part_of_it_is_kept(self, second, department):
+        settlement = builders.make_settlement(department=department)
+        builders.make_item(settlement, "1", name="公開の名称")
+        revision = make_revision(settlement, None)
+        page = second.get(change_url(revision.items.get()))
+        perform(revision, "discard", builders.make_staff(Role.EDITOR, department))
+        answer = send(second, page, {"name": "二郎の名称"})
+        assert answer.status_code == 409
+        assert tables(answer)["mine"] == {
+            ("決算項目 1 二郎の名称", "名称", "公開の名称", "二郎の名称")
+        }
+
+    def test_what_was_discarded_stands_in_the_history_as_a_readable_difference(
+        self, first, original, revision, department
+    ):
+        save(first, first.get(change_url(revision)), {"figures-0-value": "7"})
+        perform(revision, "discard", builders.make_staff(Role.EDITOR, department))
+        version = Version.objects.about(original).first()
+        assert version.action == "破棄した改訂案"
+        page = first.get(f"/admin/initiatives/initiative/{original.pk}/versions/{version.number}/")
+        [change] = page.context["changes"]
+        assert (change.where, *change.cells[0][:3]) == ("取組の実績値 甲", "値", "1", "7")
+
+    def test_a_stranger_gets_nothing_of_it(self, first, original, revision, department):
+        page = first.get(change_url(revision))
+        perform(revision, "discard", builders.make_staff(Role.EDITOR, department))
+        stranger = enter(builders.make_staff(Role.EDITOR, builders.make_department()))
+        answer = send(stranger, page, {"title": "横取り"})
+        assert answer.status_code == 302
+        assert not Version.objects.filter(action="保存されなかった入力").exists()
 
 
 class TestForgedStates:

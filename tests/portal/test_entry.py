@@ -355,9 +355,7 @@ class TestSecondFactor:
         entry = AuditEntry.objects.get(action=AuditAction.SECOND_FACTOR_REMOVED)
         assert (entry.username, entry.record) == ("admin", "kakuu-1")
 
-    def test_who_manages_users_without_being_superuser_gets_no_further_by_it(
-        self, client, user, device, django_user_model
-    ):
+    def test_who_is_no_superuser_manages_no_users(self, client, user, device, django_user_model):
         clerk = django_user_model.objects.create_user("clerk", is_staff=True)
         clerk.user_permissions.set(Permission.objects.filter(content_type__model="user"))
         client.force_login(clerk)
@@ -365,22 +363,10 @@ class TestSecondFactor:
         assert TOTPDevice.objects.exists()
         address = reverse("admin:auth_user_password_change", args=[user.pk])
         assert client.post(address, {"password1": "x"}).status_code == 403
-        assert client.post(f"/admin/auth/user/{user.pk}/delete/").status_code == 403
-        client.post(f"/admin/auth/user/{user.pk}/change/", {"username": "taken"})
-        client.post(
-            f"/admin/auth/user/{clerk.pk}/change/",
-            {
-                "username": "renamed",
-                "is_superuser": "on",
-                "is_active": "on",
-                "date_joined_0": "2026-04-01",
-                "date_joined_1": "09:00",
-            },
-        )
-        clerk.refresh_from_db()
-        assert (clerk.username, clerk.is_superuser, clerk.is_staff) == ("renamed", False, True)
-        user.refresh_from_db()
-        assert user.username == "kakuu-1"
+        for page in ("delete", "change"):
+            for whose in (user, clerk):
+                address = f"/admin/auth/user/{whose.pk}/{page}/"
+                assert client.post(address, {"username": "taken"}).status_code == 403
 
 
 class TestRequiredSecondFactor:

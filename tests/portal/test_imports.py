@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from budgets.models import Program, Settlement, SettlementFigure, SettlementItem
 from initiatives.models import Indicator, IndicatorValue, Initiative, InitiativeFigure
@@ -254,13 +255,20 @@ class TestStates:
         [(_, column, _, message)] = list_problems(upload(desk, Initiative, data))
         assert column == "公開開始日時"
         assert "下書きだけです" in message
+        public.publish_from = timezone.now()
+        public.save()
+        problems = list_problems(upload(desk, Initiative, "識別子,公開開始日時\nown,\n"))
+        assert [problem[1] for problem in problems] == ["公開開始日時"]
+        unchanged = upload(desk, Initiative, export(desk, Initiative, "utf-8"))
+        assert unchanged.context["result"].totals["skip"] == 2
         import_file(
             desk, Initiative, "識別子,公開状態,公開開始日時\ndraft,下書き,2030-01-01 9:00\n"
         )
         draft.refresh_from_db()
         assert draft.publish_from.isoformat() == "2030-01-01T00:00:00+00:00"
+        before = public.publish_from
         public.refresh_from_db()
-        assert (public.status, public.publish_from) == ("published", None)
+        assert (public.status, public.publish_from) == ("published", before)
 
     def test_a_value_becomes_public_with_its_indicator(self, desk, department):
         indicator = builders.make_indicator(slug="tax", department=department)

@@ -25,7 +25,7 @@ from portal.models import (
     Version,
 )
 from portal.publishing import Status
-from portal.record_resources import put_in_order
+from portal.row_order import put_in_order
 from portal.spreadsheets import write_csv, write_xlsx
 from tests import builders
 from tests.admin_pages import (
