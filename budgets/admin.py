@@ -65,7 +65,7 @@ class PriorityPolicyInline(RecordInline):
 class SettlementAdmin(TreePages, DocumentPages, SpreadsheetAdmin):
     change_list_template = "admin/budgets/settlement_change_list.html"
     resource_classes = [SettlementResource]
-    list_display = ["year", "department", "stage", "items", "stated_amount", "state"]
+    list_display = ["year", "department", "state", "stage", "items", "stated_amount"]
     list_display_links = ["year", "department"]
     list_filter = [
         StateFilter,

@@ -411,7 +411,7 @@ class PriorityEffort(models.Model):
         return self.name
 
     def clean(self):
-        if self.item and self.item.settlement_id != self.policy.settlement_id:
+        if self.item and self.policy_id and self.item.settlement_id != self.policy.settlement_id:
             raise ValidationError({"item": "決算項目は、同じ決算の中から選んでください。"})
 
     def natural_key(self):

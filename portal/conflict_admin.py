@@ -114,8 +114,7 @@ class ConflictPages:
         state = FormState.read(request.POST.get("form_state"))
         if state is None:
             return None
-        is_locked = obj is None or not self.is_editable(obj)
-        if obj and not is_locked and self.mark_of(obj) == state.mark:
+        if obj and self.is_editable(obj) and self.mark_of(obj) == state.mark:
             return None
         root = self.root_model._base_manager.filter(pk=state.record).first()
         root_admin = self.admin_site.get_model_admin(self.root_model)
@@ -140,6 +139,8 @@ class ConflictPages:
         """Put the version back that a form was made from; leave the record where none fits."""
         known = Version.objects.about(root).filter(is_deletion=False)
         version = known.filter(number=state.version).first() or known.order_by("number").first()
+        if version is None:
+            return
         try:
             with transaction.atomic():
                 versions.put(root, version.content)

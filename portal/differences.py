@@ -159,9 +159,10 @@ class _Texts:
 
     def is_same_row(self, f, old, new) -> bool:
         """Tell whether a relation within the record names the same row, be it renamed."""
-        if not f.is_relation or f.related_model._meta.label_lower not in self.within:
+        label = f.related_model._meta.label_lower if f.is_relation else ""
+        if f.many_to_many or label not in self.within:
             return False
-        numbers = self.numbers.get(f.related_model._meta.label_lower, {})
+        numbers = self.numbers.get(label, {})
         return old is not None and numbers.get(new, new) == old
 
     def text(self, f, value, is_new) -> str:

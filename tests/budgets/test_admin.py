@@ -258,6 +258,31 @@ def test_deleting_a_figure_moves_the_date_of_its_settlement(staff, by):
     assert Settlement.objects.get().updated_at > before
 
 
+def test_what_is_public_is_not_deleted_and_the_reason_is_said(staff):
+    figure = builders.make_settlement_figure(make_item())
+    public = builders.make_settlement_figure(builders.make_item(), label="公開の数")
+    chosen = {"action": "delete_selected", "_selected_action": [figure.pk, public.pk]}
+    address = page_url(SettlementFigure, "changelist")
+    said = text_of(staff.post(address, chosen | {"post": "yes"}))
+    assert "決算の実績値：公開の数 12件（いまは削除できない状態です）" in said
+    assert SettlementFigure.objects.count() == 2
+
+
+def test_deleting_several_rows_keeps_the_settlement_in_its_history(staff):
+    item = make_item()
+    figures = [builders.make_settlement_figure(item, label=label) for label in ("甲", "乙")]
+    chosen = {"action": "delete_selected", "_selected_action": [f.pk for f in figures]}
+    staff.post(page_url(SettlementFigure, "changelist"), chosen | {"post": "yes"})
+    versions = Version.objects.about(item.settlement).order_by("number")
+    assert [len(v.content["budgets.settlementfigure"]) for v in versions] == [2, 1, 0]
+
+
+def test_an_effort_without_a_policy_is_refused_in_a_sentence(staff):
+    page = staff.get(page_url(PriorityEffort, "add"))
+    values = {"item": make_item().pk, "name": "主な取組"}
+    assert save(staff, page, values) == ["このフィールドは必須です。"]
+
+
 def test_a_settlement_that_others_rely_on_is_not_deleted_by_way_of_its_department(staff):
     settlement = make_settlement()
     page = staff.get(reverse("admin:portal_department_delete", args=[settlement.department_id]))

@@ -153,6 +153,8 @@ class TestList:
         page = staff.get(page_url(Initiative, "changelist"))
         assert page.context["cl"].result_count == 2
         assert f'href="{change_url(revision)}">改訂案：承認待ち</a>' in page.content.decode()
+        counted = staff.get(page_url(Initiative, "changelist") + "?_facets=True")
+        assert "改訂案あり (1)" in text_of(counted)
         narrowed = staff.get(page_url(Initiative, "changelist") + "?status=revision")
         assert [record.title for record in narrowed.context["cl"].result_list] == [
             "公開している取組"

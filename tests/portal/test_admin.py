@@ -383,11 +383,11 @@ class TestStaff:
         rows = self.rows((Role.EDITOR, department), (Role.APPROVER, department))
         assert save(admin_client, page, rows) == []
         listed = text_of(admin_client.get(page_url(User, "changelist")))
-        assert "架空部 編集者、架空部 承認者" in listed
+        assert "架空部 承認者、架空部 編集者" in listed
         assert not rights_of(User.objects.get(pk=user.pk)).is_over_all
         gone = {"memberships-0-DELETE": "on"}
         assert save(admin_client, admin_client.get(change_url(user)), gone) == []
-        assert [str(held) for held in user.memberships.all()] == ["架空部 承認者"]
+        assert [str(held) for held in user.memberships.all()] == ["架空部 編集者"]
 
     @pytest.mark.parametrize(
         ("role", "has_department"), [(Role.ADMINISTRATOR, True), (Role.EDITOR, False)]

@@ -5,6 +5,7 @@ import pytest
 from budgets.models import Settlement, SettlementFigure, SettlementItem
 from initiatives.models import Initiative, InitiativeFigure
 from portal import versions
+from portal.differences import compare
 from portal.models import GlossaryTerm, SearchEntry, Version
 from portal.publishing import Status
 from tests import builders
@@ -200,6 +201,22 @@ class TestCopying:
         assert copied.costs.count() == copied.funding_sources.count() == 1
         assert copy.priority_policies.get().efforts.get().name == "架空の主な取組"
         assert versions.take(settlement)["budgets.settlementitem"][-1]["pk"] == item.pk
+
+
+class TestReading:
+    def test_a_renamed_whole_is_no_change_of_its_parts(self):
+        settlement, _ = make_tree()
+        old = versions.take(settlement)
+        SettlementItem.objects.filter(code="1.2").update(name="新しい名称")
+        [change] = compare(Settlement, old, versions.take(settlement))
+        assert (change.where, change.cells[0].new) == ("決算項目 1.2 新しい名称", "新しい名称")
+
+    def test_a_part_that_moved_to_another_whole_is_told_by_their_names(self):
+        settlement, item = make_tree()
+        old = versions.take(settlement)
+        item.figures.filter(label="部分").update(part_of=None)
+        [change] = compare(Settlement, old, versions.take(settlement))
+        assert change.cells[0][:3] == ("何の内訳か", "全体", "")
 
 
 class TestKeeping:
