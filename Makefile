@@ -50,7 +50,7 @@ format: .venv/installed-dev ## 書き方をそろえる
 bench: build ## 主なページとAPIの、時間・問合せ数・大きさを測る
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) load_first_content
-	@$(BIN)/python -m tests.bench
+	@API_RATE=0 $(BIN)/python -m tests.bench
 
 clean: ## 作り直せるものを消す（データベース、画像、.env は消さない）
 	rm -rf .venv staticfiles .pytest_cache .ruff_cache .hypothesis .import_linter_cache .make

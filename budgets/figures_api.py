@@ -111,8 +111,10 @@ class FigureRows(KeyedRows):
         return self._join(self.arms)
 
     def after(self, values):
-        condition = beyond(self.keys, values)
-        return self._join(arm.filter(condition) for arm in self.arms)
+        return self._join(
+            arm.filter(beyond(self.keys, values, record=record))
+            for arm, record in zip(self.arms, ("settlement_item", "initiative"), strict=True)
+        )
 
     def _join(self, arms):
         first, second = (arm.values_list(*COLUMNS, named=True) for arm in arms)
@@ -132,23 +134,21 @@ def _holding(word: str, title: str) -> Q:
 
 
 def load_figures(rows) -> list[Figure]:
-    """Return the figures of some rows with their records, in order, in two queries."""
-    pks = {
-        kind: [row.pk for row in rows if row.record == kind]
-        for kind in {row.record for row in rows}
+    """Return the figures of some published rows with their records, in order, in two queries.
+
+    What is published is not asked again: SQLite would look for it before it looks for the keys.
+    """
+    querysets = {
+        "settlement_item": SettlementFigure.objects.select_related(
+            "source", "part_of", "item__settlement__department"
+        ),
+        "initiative": InitiativeFigure.objects.select_related("source", "part_of", "initiative"),
     }
-    of_items = (
-        SettlementFigure.objects.published()
-        .select_related("source", "part_of", "item__settlement__department")
-        .in_bulk(pks.get("settlement_item", []))
-    )
-    of_initiatives = (
-        InitiativeFigure.objects.published()
-        .select_related("source", "part_of", "initiative")
-        .in_bulk(pks.get("initiative", []))
-    )
-    loaded = {"settlement_item": of_items, "initiative": of_initiatives}
-    return [loaded[row.record][row.pk] for row in rows]
+    loaded = {
+        record: queryset.in_bulk([row.pk for row in rows if row.record == record])
+        for record, queryset in querysets.items()
+    }
+    return [figure for row in rows if (figure := loaded[row.record].get(row.pk))]
 
 
 def figures_out(request: HttpRequest, rows) -> list[FlatFigureOut]:

@@ -157,9 +157,7 @@ def settlement_detail(request, fiscal_year, department):
             "change": Change(earlier and earlier.stated_amount_yen, settlement.stated_amount_yen),
             "breakdown_counts": count_breakdowns(rows),
             "contradicting": [row for row in rows if row.problems],
-            "policies": settlement.priority_policies.prefetch_related(
-                Prefetch("efforts__item", items_with_address())
-            ),
+            "policies": list_policies(settlement, items),
             "notes": [note for note in notes if note.content_type.model_class() is Settlement],
             "snapshots": list_snapshots(settlement, notes),
         },
@@ -349,6 +347,16 @@ def published_years():
     """Return pairs of a fiscal year and how many settlements it has, newest first."""
     settlements = Settlement.objects.published().order_by("-fiscal_year")
     return list(settlements.values_list("fiscal_year").annotate(Count("pk")))
+
+
+def list_policies(settlement, items):
+    """Return the priority policies with their efforts, which link to those of the given items."""
+    policies = list(settlement.priority_policies.prefetch_related("efforts"))
+    known = {item.pk: item for item in items}
+    for policy in policies:
+        for effort in policy.efforts.all():
+            effort.item = known.get(effort.item_id)
+    return policies
 
 
 def efforts_of(item):

@@ -59,7 +59,7 @@ class Sheet:
     def write(self, text: str, size: int = TEXT, indent: float = 0, aside: float = 0, weight=400):
         """Write a text in as many lines as it needs, `aside` of the width left free."""
         room = (self.width - 2 * MARGIN - indent - aside) / size
-        for line in wrap(text, room, MANY) or [text]:
+        for line in wrap(text, room, MANY) or _cut(text, int(room)):
             y = self.y + size
             self.texts.append(SheetText(MARGIN + indent, y, size, line, weight=weight))
             self.y += size * LINE_HEIGHT
@@ -89,6 +89,11 @@ def make_sheet(kind: str, title: str, caption: str, drawing: Any, sources: Itera
         sheet.write(text, NOTE)
     sheet.y += MARGIN
     return sheet
+
+
+def _cut(text: str, length: int) -> list[str]:
+    """Return a text that no rule breaks (a long address) in pieces."""
+    return [text[start : start + length] for start in range(0, len(text), length)]
 
 
 def _describe(sheet, titles):

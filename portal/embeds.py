@@ -261,7 +261,14 @@ def answer(request, chart: Chart, format: str | None, file_name: str):
         response["Content-Disposition"] = f'inline; filename="{file_name}.svg"'
     else:
         page = request.build_absolute_uri(carry_unit(chart.address, request))
-        context = {"chart": chart, "page": page, "sources": chart.list_sources()}
+        csv = carry_unit(f"{request.path.removesuffix('/')}.csv", request)
+        context = {
+            "chart": chart,
+            "page": page,
+            "canonical": request.build_absolute_uri(chart.address),
+            "csv": csv,
+            "sources": chart.list_sources(),
+        }
         return render(request, "portal/embed.html", context)
     response["Access-Control-Allow-Origin"] = "*"
     return response
@@ -274,7 +281,8 @@ def write_svg(request, chart: Chart) -> str:
     page = request.build_absolute_uri(chart.address)
     sources = [
         f"出典：{'、'.join(named) or '掲載なし'}",
-        f"{settings.SITE_NAME} {page}（{LICENCE}）",
+        f"{settings.SITE_NAME}（{LICENCE}）",
+        page,
     ]
     sheet = make_sheet(chart.kind, chart.title, chart.caption, chart.drawing, sources)
     return NO_XML.sub("", render_to_string("portal/embed_sheet.svg", {"sheet": sheet}))

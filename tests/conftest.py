@@ -3,6 +3,8 @@
 import os
 
 import pytest
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from hypothesis import settings as hypothesis_settings
 
 # No test measures time. What lands is judged by the same examples each time; at a desk they vary.
@@ -24,6 +26,18 @@ def _no_files_outside_the_test(settings, tmp_path):
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "due_revisions" not in name]
     settings.API_RATE = "0"  # counts all requests of a machine; test_api_limits.py turns it on
     settings.AXES_ENABLED = False  # counts failures by request; test_entry.py turns it on
+
+
+@pytest.fixture
+def application(db):
+    """The WSGI application, to be asked within the test's transaction."""
+    from portal.wsgi import application
+
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield application
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
 
 
 @pytest.fixture

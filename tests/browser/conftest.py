@@ -14,6 +14,8 @@ from django.test.utils import modify_settings
 from playwright.sync_api import sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
+from portal.management.commands.load_first_content import freeze_missing
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
     "--no-sandbox",
@@ -40,6 +42,7 @@ def db(django_db_setup, django_db_blocker):
     """
     with django_db_blocker.unblock():
         call_command("loaddata", *sorted(settings.FIXTURE_DIRS[0].glob("*.json")), verbosity=0)
+        freeze_missing()
         yield
         call_command("flush", interactive=False, verbosity=0)
 

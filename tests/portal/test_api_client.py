@@ -9,7 +9,6 @@ import httpx
 import pytest
 
 from portal.api import api
-from portal.wsgi import application
 from tests.api_world import make_world
 from tests.builders import make_item, make_settlement
 
@@ -41,7 +40,7 @@ def generated(tmp_path_factory):
 
 
 @pytest.fixture
-def ask(generated, settings):
+def ask(generated, application, settings):
     """Return a function that asks an operation of the generated client, without a network."""
     settings.ALLOWED_HOSTS = ["portal.example.jp"]
     client = generated("client").Client(

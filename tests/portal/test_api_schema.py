@@ -2,8 +2,6 @@
 
 import pytest
 import schemathesis
-from django.core.signals import request_finished, request_started
-from django.db import close_old_connections
 from hypothesis import Phase, given
 from hypothesis import settings as hypothesis_settings
 from schemathesis import GenerationMode
@@ -11,7 +9,6 @@ from schemathesis.checks import CHECKS as ALL_CHECKS
 from schemathesis.checks import load_all_checks
 
 from portal.api import api
-from portal.wsgi import application
 from tests.api_world import make_world
 
 load_all_checks()
@@ -23,15 +20,11 @@ CHECKS = [
 
 
 @pytest.fixture
-def schema(db, settings):
-    """The schema, to be asked of the application itself within the test's transaction."""
+def schema(application, settings):
+    """The schema, to be asked of the application itself."""
     settings.ALLOWED_HOSTS = ["*"]
     make_world("a")
-    for signal in (request_started, request_finished):
-        signal.disconnect(close_old_connections)
-    yield schemathesis.openapi.from_wsgi("/api/v1/openapi.json", application)
-    for signal in (request_started, request_finished):
-        signal.connect(close_old_connections)
+    return schemathesis.openapi.from_wsgi("/api/v1/openapi.json", application)
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)

@@ -200,6 +200,15 @@ class TestCitation:
             assert f"http://testserver{record.get_absolute_url()}（令和" in html
             assert html.count('rel="license noopener"') == 1
 
+    def test_a_pillar_and_a_department_tell_it_with_their_permanent_address(self, get):
+        source = builders.make_document(title="架空の計画", issued_by="架空県")
+        pillar = builders.make_pillar(plan=builders.make_plan(source=source, locator="第2"))
+        assert "架空県「架空の計画」第2。" in get(pillar.get_absolute_url())
+        for record in (pillar, builders.make_department()):
+            html = get(record.get_absolute_url())
+            assert f"「{record.name}」http://testserver{record.get_absolute_url()}</p>" in html
+            assert "このアドレスは変わりません。" in html
+
     def test_a_source_that_is_not_public_is_not_named(self, get):
         source = builders.make_document(title="秘密の資料", status=Status.DRAFT)
         assert "秘密の資料" not in get(builders.make_item(source=source).get_absolute_url())

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.django_db
 
 NAMES = (
     *("q", "page", "sort", "format", "table", "kind", "fiscal_year", "department", "pillar"),
-    *("report", "distinction", "limit", "offset", "order", "level", "status"),
+    *("report", "distinction", "limit", "offset", "order", "level", "status", "cursor", "fields"),
     *("min_amount_yen", "max_amount_yen"),
 )
 VALUES = [

@@ -66,6 +66,8 @@ def read_settings(run_settings):
         (PRODUCTION | {"DATABASE_URL": ""}, "DATABASE_URL must begin with"),
         (PRODUCTION | {"REQUIRE_SECOND_FACTOR": "yes"}, "REQUIRE_SECOND_FACTOR must be off"),
         (PRODUCTION | {"LOGIN_FAILURE_LIMIT": "0"}, "The limits of logins and sessions must be 1"),
+        (PRODUCTION | {"API_RATE": "120"}, "API_RATE must be 0, or a number per s, min or hour"),
+        (PRODUCTION | {"API_RATE": "-1/s"}, "API_RATE must be 0, or a number per s, min or hour"),
         (PRODUCTION | {"SESSION_HOURS": "-1"}, "The limits of logins and sessions must be 1"),
     ],
 )
