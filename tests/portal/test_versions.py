@@ -161,7 +161,7 @@ class TestPutting:
         initiative = item.costs.get().initiative
         item.costs.all().delete()
         initiative.delete()
-        with pytest.raises(versions.ContentError, match="取組（番号.*）がもうない"):
+        with pytest.raises(versions.ContentError, match=r"取組（番号.*）がもうない"):
             versions.put(settlement, content)
         assert settlement.items.count() == 3
 
