@@ -159,6 +159,4 @@ def _network(address: str | None) -> str:
 
 def _without_body(response):
     """Return an answer with the headers alone, without making what it would send."""
-    answer = HttpResponse(status=response.status_code, headers=response.headers)
-    response.close()
-    return answer
+    return HttpResponse(status=response.status_code, headers=response.headers)

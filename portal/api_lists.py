@@ -73,19 +73,34 @@ def _has_blanks(model, path: str) -> bool:
     return False
 
 
-def beyond(keys: Sequence[Key], values: Sequence) -> Q:
-    """Return the condition of the rows that come after the one with these values."""
-    condition, same = Q(pk__in=[]), Q()
+def beyond(keys: Sequence[Key], values: Sequence, **constants) -> Q:
+    """Return the condition of the rows that come after the one with these values.
+
+    `constants` are keys that are the same in all rows that are asked.
+    """
+    # What Django knows to be never true it leaves out. `bound` says again of the first key what an
+    # index can answer: no database looks for it in the alternatives.
+    condition, same, bound = Q(pk__in=[]), Q(), None
     for key, value in zip(keys, values, strict=True):
+        if key.path in constants:
+            own = constants[key.path]
+            if own == value:
+                continue
+            if (own < value) != key.is_descending:
+                return condition
+            return condition | same if same else Q()
         if value is None:
             same &= Q((f"{key.path}__isnull", True))
             continue
-        further = Q((f"{key.path}__{'lt' if key.is_descending else 'gt'}", value))
+        comparison = "lt" if key.is_descending else "gt"
+        further = Q((f"{key.path}__{comparison}", value))
+        if bound is None:
+            bound = Q() if key.has_blanks else Q((f"{key.path}__{comparison}e", value))
         if key.has_blanks:
             further |= Q((f"{key.path}__isnull", True))
         condition |= same & further
         same &= Q((key.path, value))
-    return condition
+    return condition & (bound or Q())
 
 
 class KeyedRows:

@@ -33,7 +33,7 @@ def renamed(content, model, **fields):
 
 class TestTaking:
     def test_a_content_holds_every_part_and_no_state(self):
-        settlement, item = make_tree()
+        settlement, _item = make_tree()
         content = versions.take(settlement)
         counts = {label: len(rows) for label, rows in content.items()}
         assert counts == {
