@@ -18,8 +18,8 @@ from .publishing import Publication
 
 APPS = ("portal", "initiatives", "budgets")
 NOT_CONTENT = {"portal.auditentry", "portal.searchentry"}
-# The moment of a row that is only ever added, by its field.
-MOMENTS = ("saved_at", "history_date")
+# What tells by the newest row alone: its moment, or the count of ended transactions.
+MOMENTS = ("saved_at", "edition_number")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from .fiscal_year import FIRST_FISCAL_YEAR, LAST_YEAR
 from .publishing import Publication, PublicationQuerySet, Revisable, Status  # noqa: F401
 from .search_text import Term, list_phrases, to_fts5, to_tsquery
 from .staff_models import (  # noqa: F401
+    EditionNumber,
     ImportLog,
     ImportState,
     Membership,

@@ -124,6 +124,18 @@ class Version(models.Model):
         self.packed = zlib.compress(text.encode())
 
 
+class EditionNumber(models.Model):
+    """One row that counts the transactions in which versions were kept, after each has ended.
+
+    Numbers of rows are given before a transaction ends, so that they may appear out of order.
+    """
+
+    edition_number = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self):
+        return str(self.edition_number)
+
+
 class Transition(models.Model):
     """One step of a record on its way to the public, or back: who, when, why."""
 

@@ -18,7 +18,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.dispatch import Signal
 
-from .models import Version
+from .models import EditionNumber, Version
 
 STATE_FIELDS = {
     "status",
@@ -381,7 +381,15 @@ def _add_version(record, content, action, user, comment, is_deletion) -> Version
     )
     version.content = content
     version.save()
+    transaction.on_commit(_count_edition)
     return version
+
+
+def _count_edition():
+    """Tell whoever watches the edition that a transaction has ended; see EditionNumber."""
+    count = {"edition_number": models.F("edition_number") + 1}
+    if not EditionNumber.objects.filter(pk=1).update(**count):
+        EditionNumber.objects.get_or_create(pk=1)
 
 
 def begin_change(record: models.Model):
