@@ -119,7 +119,7 @@ USE_TZ = True
 # The portal keeps counts and checksums there; several hosts share them through one cache.
 CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
 # How often one address may ask the API: a number per s, min or hour; 0 sets no limit.
-API_RATE = env.str("API_RATE", default="120/min")
+API_RATE = env.str("API_RATE", default="3000/min")
 
 if not re.fullmatch(r"0|[1-9]\d{0,8}/(s|min|hour)", API_RATE):
     raise ImproperlyConfigured("API_RATE must be 0, or a number per s, min or hour: 120/min.")
