@@ -100,7 +100,8 @@ class TestNext:
                     continue
                 whole = get_json(path, sort=order)["items"]
                 assert len(whole) >= 2
-                assert rows_of(walk(client, path, sort=order, limit=1)) == whole, order
+                limit = max(1, len(whole) // 3)
+                assert rows_of(walk(client, path, sort=order, limit=limit)) == whole, order
 
     def test_rows_that_come_or_go_meanwhile_shift_nothing(self, client, get_json):
         for name in ("b", "d", "f", "h"):
