@@ -196,7 +196,6 @@ def desk_context(request) -> dict:
     return {
         "title": "あなたの仕事",
         "desk": [section for section in make_desk(request.user) if section.entries],
-        "is_over_all": rights_of(request.user).is_over_all,
     }
 
 

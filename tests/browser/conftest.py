@@ -28,6 +28,17 @@ ARGUMENTS = [
 ]
 
 
+def find_chromium() -> str:
+    """Return where a Chromium is; without one skip the test, or fail it if REQUIRE_BROWSER=1."""
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        message = f"no Chromium found (looked for {', '.join(NAMES)})"
+        if os.environ.get("REQUIRE_BROWSER") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+    return path
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.is_relative_to(os.path.dirname(__file__)):
@@ -63,12 +74,7 @@ def browser(site):
     It starts after `site` and stops before it: Playwright keeps an event loop in this thread,
     and beside a running loop Django refuses the database to whom it takes for async code.
     """
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        message = f"no Chromium found (looked for {', '.join(NAMES)})"
-        if os.environ.get("REQUIRE_BROWSER") == "1":
-            pytest.fail(message)
-        pytest.skip(message)
+    path = find_chromium()
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield chromium

@@ -1,7 +1,6 @@
 """A browser before the admin, with made-up content that each test may change."""
 
 import os
-import shutil
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -9,7 +8,7 @@ from playwright.sync_api import sync_playwright
 
 from portal.models import Membership, Role
 from tests import builders
-from tests.browser.conftest import ARGUMENTS, NAMES
+from tests.browser.conftest import ARGUMENTS, find_chromium
 
 PASSWORD = "kakuu-no-aikotoba-1"
 
@@ -24,12 +23,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="package")
 def chromium():
     """Return a Chromium; without one the tests are skipped, or fail if REQUIRE_BROWSER=1."""
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        message = f"no Chromium found (looked for {', '.join(NAMES)})"
-        if os.environ.get("REQUIRE_BROWSER") == "1":
-            pytest.fail(message)
-        pytest.skip(message)
+    path = find_chromium()
     # Playwright keeps an event loop in this thread, where Django would refuse the database.
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
