@@ -85,5 +85,4 @@ def snapshot_file(request, fiscal_year, department, key, name):
         answer["Content-Disposition"] = f'attachment; filename="{file_name}"'
     answer["ETag"] = etag
     answer["Access-Control-Allow-Origin"] = "*"
-    answer["Cache-Control"] = "no-cache"
     return answer

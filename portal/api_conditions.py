@@ -9,22 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import wraps
 from inspect import unwrap
-from pathlib import Path
 
-from django.conf import settings
 from django.utils.cache import get_conditional_response
 from django.utils.http import http_date
 
-from .edition import find_edition
-
-SOURCES = [
-    path
-    for folder in ("portal", "initiatives", "budgets")
-    for path in sorted((Path(settings.BASE_DIR) / folder).glob("*.py"))
-]
-# The same records may read otherwise after the code was changed.
-CODE = hashlib.sha256(b"".join(path.read_bytes() for path in SOURCES)).hexdigest()
-CODE_CHANGED_AT = int(max(path.stat().st_mtime for path in SOURCES))
+from .edition import edition_of, find_edition
+from .release import RELEASE, RELEASED_AT
 
 
 @dataclass(frozen=True)
@@ -46,11 +36,11 @@ def answer_from_edition(run: Callable) -> Callable:
     @wraps(run)
     def wrapped(request, **path_values):
         # Found first: what changes meanwhile makes an answer newer than its tag, never older.
-        edition = find_edition()
-        whole = f"{edition.tag} {CODE} {request.build_absolute_uri()}"
+        edition = edition_of(request) or find_edition()
+        whole = f"{edition.tag} {RELEASE} {request.build_absolute_uri()}"
         etag = f'W/"{hashlib.sha256(whole.encode()).hexdigest()[:32]}"'
         modified = max(
-            CODE_CHANGED_AT, int(edition.changed_at.timestamp()) if edition.changed_at else 0
+            RELEASED_AT, int(edition.changed_at.timestamp()) if edition.changed_at else 0
         )
         response = get_conditional_response(request, etag, modified)
         if response is None:
@@ -58,7 +48,6 @@ def answer_from_edition(run: Callable) -> Callable:
         if response.status_code in (200, 304):
             response["ETag"] = etag
             response["Last-Modified"] = http_date(modified)
-            response["Cache-Control"] = "no-cache"
         if ending := DEPRECATED.get(name):
             response["Deprecation"] = f"@{_moment(ending.since)}"
             response["Sunset"] = http_date(_moment(ending.sunset))

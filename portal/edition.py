@@ -1,60 +1,112 @@
-"""Which edition of the public records this is: told by one query, which reads no record.
+"""Which edition of the public records this is: told by one query that reads no record.
 
-It changes with every record that is added, every version that is kept of one, every `updated_at`,
-and when the time of a publication begins or ends. What changes rows by none of these (SQL by hand)
-goes unnoticed; what staff change that is not public yet makes a new edition too.
+It changes with each write to a table of content (edition_triggers.py), with each moment at which a
+publication begins or ends, and with the day, by which the present fiscal year is told. What staff
+change that is not public yet makes a new edition too.
 """
 
 import hashlib
+import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
 
-from django.apps import apps
-from django.contrib.contenttypes.models import ContentType
-from django.db.models import Func, Subquery
+from django.db import connections, router, transaction
 from django.utils import timezone
 
-from .publishing import Publication
+from .models import EditionMoment, EditionNumber
 
-APPS = ("portal", "initiatives", "budgets")
-NOT_CONTENT = {"portal.auditentry", "portal.searchentry"}
-# What tells by the newest row alone: its moment, or the count of ended transactions.
-MOMENTS = ("saved_at", "edition_number")
+QUERY = """
+SELECT (SELECT SUM(number) FROM portal_editionnumber),
+       (SELECT MAX(changed_at) FROM portal_editionnumber),
+       (SELECT MAX(at) FROM portal_editionmoment WHERE at <= %s),
+       (SELECT MIN(at) FROM portal_editionmoment WHERE at > %s)
+"""
+ADDED_SQLITE = "UPDATE portal_editionnumber SET number = number + %s WHERE id = 1"
+ADDED_POSTGRESQL = """
+INSERT INTO portal_editionnumber (id, number, changed_at)
+VALUES (pg_current_xact_id()::text::bigint, %s, clock_timestamp())
+ON CONFLICT (id) DO UPDATE SET number = portal_editionnumber.number + excluded.number
+"""
+ROWS_KEPT = 50
 
 
 @dataclass(frozen=True)
 class Edition:
-    """`changed_at` is the moment of the last change, None of an empty portal."""
+    """`changed_at` is the moment of the last change, None of a portal that never had content.
+
+    `began_at` is the last moment at which a publication began or ended by itself, `next_due_at` the
+    next one; None where there is none.
+    """
 
     tag: str
     changed_at: datetime | None
+    began_at: datetime | None = None
+    next_due_at: datetime | None = None
 
 
 def find_edition() -> Edition:
-    told = {f"told_{number}": Subquery(query) for number, query in enumerate(_list_queries())}
-    # A table that always has a row stands in for a query without one.
-    found = ContentType.objects.order_by("pk").values_list(*told.values()).first() or ()
-    tag = hashlib.sha256("|".join(map(str, found)).encode()).hexdigest()[:16]
-    moments = [value for value in found if isinstance(value, datetime)]
-    return Edition(tag, max(moments, default=None))
+    """Return the present edition of the database that the answer is read from.
 
-
-def _list_queries():
+    Asked before the content: what changes meanwhile makes an answer newer than its edition tells,
+    never older.
+    """
+    connection = connections[router.db_for_read(EditionNumber)]
     now = timezone.now()
-    for model in apps.get_models():
-        if model._meta.app_label not in APPS or model._meta.label_lower in NOT_CONTENT:
-            continue
-        rows = model._base_manager.order_by()
-        yield _newest(rows, "pk")
-        for field in model._meta.concrete_fields:
-            if field.name in MOMENTS:
-                yield model._base_manager.order_by("-pk").values(field.name)[:1]
-        if issubclass(model, Publication):
-            yield _newest(rows, "updated_at")
-            for moment in ("publish_from", "publish_until"):
-                yield _newest(rows.filter(**{f"{moment}__lte": now}), moment)
+    told = connection.ops.adapt_datetimefield_value(now)
+    with connection.cursor() as cursor:
+        cursor.execute(QUERY, [told, told])
+        return _read_edition(timezone.localdate(now), *cursor.fetchone())
 
 
-def _newest(rows, name):
-    # The aggregate Max would group by record in a subquery.
-    return rows.annotate(newest=Func(name, function="MAX")).values("newest")
+@lru_cache(maxsize=8)
+def _read_edition(today: date, number, *moments) -> Edition:
+    changed_at, began_at, next_due_at = map(_read_moment, moments)
+    whole = f"{number}|{began_at}|{today}"
+    return Edition(
+        hashlib.sha256(whole.encode()).hexdigest()[:16],
+        max(filter(None, (changed_at, began_at)), default=None),
+        began_at,
+        next_due_at,
+    )
+
+
+def edition_of(request) -> Edition | None:
+    """Return the edition that was found when the request came, or else the present one.
+
+    None where the database could not be asked.
+    """
+    return request.edition if hasattr(request, "edition") else find_edition()
+
+
+def raise_edition(using: str = "default"):
+    """Make a new edition without a change, after content came in by a way around the triggers."""
+    _add_number(connections[using], secrets.randbelow(2**32) + 1)
+
+
+def fold_edition():
+    """Make few rows of those that have gathered; the edition stays what it is."""
+    passed = EditionMoment.objects.filter(at__lte=timezone.now()).order_by("-at")
+    if newest := passed.first():
+        old = EditionMoment.objects.exclude(pk=newest.pk).filter(at__lte=newest.at)
+        if old.exists():
+            old.delete()
+    if connections["default"].vendor == "sqlite" or EditionNumber.objects.count() <= ROWS_KEPT:
+        return
+    connection = connections["default"]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM portal_editionnumber RETURNING number")
+        _add_number(connection, sum(number for (number,) in cursor.fetchall()))
+
+
+def _add_number(connection, number: int):
+    statement = ADDED_SQLITE if connection.vendor == "sqlite" else ADDED_POSTGRESQL
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [number])
+
+
+def _read_moment(value: str | datetime | None) -> datetime | None:
+    """Return a moment from what the database gives: SQLite gives text in UTC."""
+    if isinstance(value, str):
+        return datetime.fromisoformat(value).replace(tzinfo=UTC)
+    return value

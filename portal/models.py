@@ -6,19 +6,18 @@ from django.contrib.contenttypes.fields import GenericForeignKey
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
-from django.db import connections, models
+from django.db import models
 from django.db.models import F, Q
-from django.db.models.expressions import RawSQL
 from django.urls import reverse
 from django.utils import timezone
 
 from .amounts import UNIT_YEN, AmountError, amount_yen_of
 from .audit import AuditEntry  # noqa: F401  registers the model
+from .edition_models import EditionMoment, EditionNumber  # noqa: F401
 from .fiscal_year import FIRST_FISCAL_YEAR, LAST_YEAR
 from .publishing import Publication, PublicationQuerySet, Revisable, Status  # noqa: F401
-from .search_text import Term, list_phrases, to_fts5, to_tsquery
+from .search_models import SearchEntry, SearchKind  # noqa: F401
 from .staff_models import (  # noqa: F401
-    EditionNumber,
     ImportLog,
     ImportState,
     Membership,
@@ -366,6 +365,14 @@ class FigureKind(models.TextChoices):
 MONEY_KINDS = [FigureKind.EXPENDITURE, FigureKind.MONEY]
 
 
+def name_figure(group: str, label: str, measure: str) -> str:
+    return "・".join(filter(None, (group, label, measure)))
+
+
+def format_figure(name: str, value: Decimal, unit: str, as_printed: str) -> str:
+    return f"{name} {as_printed or f'{value.normalize():,f}{unit}'}"
+
+
 class Figure(Cited):
     """One number of a record, tidy: one fact a row.
 
@@ -419,7 +426,7 @@ class Figure(Cited):
         ]
 
     def __str__(self):
-        return f"{self.name} {self.as_printed or f'{self.value.normalize():,f}{self.unit}'}"
+        return format_figure(self.name, self.value, self.unit, self.as_printed)
 
     def clean(self):
         if self.value is not None and self.unit:
@@ -433,7 +440,7 @@ class Figure(Cited):
     @property
     def name(self) -> str:
         """Return what the figure is called within its record."""
-        return "・".join(part for part in (self.group, self.label, self.measure) if part)
+        return name_figure(self.group, self.label, self.measure)
 
     @property
     def amount_yen(self) -> int | None:
@@ -446,70 +453,3 @@ class Figure(Cited):
     @property
     def key(self) -> tuple[str, str, str, str]:
         return (self.group, self.label, self.measure, self.period)
-
-
-class SearchKind(models.TextChoices):
-    """What the search finds, in the order in which equally good hits are shown."""
-
-    INITIATIVE = "initiative", "取組"
-    SETTLEMENT = "settlement", "決算"
-    SETTLEMENT_ITEM = "settlement_item", "決算項目"
-    INDICATOR = "indicator", "指標"
-    REPORT = "report", "実績報告"
-    PILLAR = "pillar", "柱"
-    DEPARTMENT = "department", "部局"
-    DOCUMENT = "document", "出典資料"
-    PROGRAM = "program", "事業"
-    GLOSSARY_TERM = "glossary_term", "用語"
-
-
-class SearchEntryQuerySet(models.QuerySet):
-    def matching(self, terms: list[Term]):
-        """Keep the entries that hold every term; none where there is no term."""
-        if not terms:
-            return self.none()
-        return self._holding(to_fts5(terms), to_tsquery(terms), list_phrases(terms))
-
-    def sharing(self, tokens: list[str]):
-        """Keep the entries that hold any of the two-character tokens."""
-        fts5 = " OR ".join(f'"{token}"' for token in tokens)
-        return self._holding(fts5, " | ".join(f"'{token}'" for token in tokens))
-
-    def _holding(self, fts5, tsquery, phrases=()):
-        if connections[self.db].vendor == "sqlite":
-            rows = "SELECT rowid FROM portal_searchentry_fts WHERE portal_searchentry_fts MATCH %s"
-            return self.filter(pk__in=RawSQL(rows, [fts5]))  # noqa: S611 - parameters alone
-        conditions = ["vector @@ %s::tsquery", *["strpos(tokens, %s) > 0"] * len(phrases)]
-        condition = RawSQL(  # noqa: S611 - parameters alone
-            " AND ".join(conditions), [tsquery, *phrases], output_field=models.BooleanField()
-        )
-        return self.filter(condition)
-
-
-class SearchEntry(models.Model):
-    """What the search knows of one record, public or not: searchable.py writes it, nobody else.
-
-    `address` leaves out the prefix under which the portal is mounted. `title_words` is the
-    title's normal form; `tokens` are those of the title and of `body`. Both databases index
-    `tokens` in their own way: see the migration.
-    """
-
-    kind = models.CharField(max_length=20, choices=SearchKind)
-    object_id = models.BigIntegerField()
-    title = models.TextField()
-    context = models.TextField(blank=True)
-    address = models.TextField()
-    body = models.TextField(blank=True)
-    title_words = models.TextField(blank=True)
-    tokens = models.TextField(blank=True)
-
-    objects = SearchEntryQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = verbose_name_plural = "検索の索引"
-        constraints = [
-            models.UniqueConstraint(fields=["kind", "object_id"], name="search_entry_is_unique"),
-        ]
-
-    def __str__(self):
-        return self.title

@@ -9,17 +9,21 @@ public (`STATE_FIELDS`) is no content.
 
 import datetime
 from collections import defaultdict
+from collections.abc import Iterable
 from decimal import Decimal
 from functools import cache
+from itertools import islice
 
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
+from django.db.models import Q
 from django.dispatch import Signal
 
-from .models import EditionNumber, Version
+from .models import Version
 
+BATCH_SIZE = 20  # of whole records at a time
 STATE_FIELDS = {
     "status",
     "publish_from",
@@ -31,6 +35,10 @@ STATE_FIELDS = {
     "announcements",
 }
 
+TEXT_IN_JSON = (models.DecimalField, models.DateField)  # a DateTimeField is a DateField
+
+# Sent with `pks` and `is_new` around a writing of rows in bulk, which sends no signals of its own.
+rows_written = Signal()
 # Sent with `record` after its parts were written in bulk, which sends no signals of their own.
 parts_written = Signal()
 
@@ -96,28 +104,44 @@ def fields_of(model) -> list[models.Field]:
 
 def take(record: models.Model) -> dict[str, list[dict]]:
     """Return the content of a saved record as the database holds it now."""
-    model = type(record)
-    content = {model._meta.label_lower: take_rows(model, model._base_manager.filter(pk=record.pk))}
-    for part, path in parts_of(model):
-        rows = part._base_manager.filter(**{path: record.pk}).order_by("pk")
-        content[part._meta.label_lower] = take_rows(part, rows)
-    return content
+    return take_many(type(record), [record.pk])[record.pk]
+
+
+def take_many(model, pks) -> dict[int, dict[str, list[dict]]]:
+    """Return the contents of saved records of a model by their numbers, in the same queries."""
+    contents: dict = {pk: {} for pk in pks}
+    for part, path in [(model, "pk"), *parts_of(model)]:
+        label = part._meta.label_lower
+        for content in contents.values():
+            content[label] = []
+        rows = part._base_manager.filter(**{f"{path}__in": pks}).order_by("pk")
+        for root, row in _take_rows(part, rows, path):
+            contents[root][label].append(row)
+    return contents
 
 
 def take_rows(model, queryset) -> list[dict]:
     """Return the rows of a queryset of a model, in its order."""
+    return [row for _, row in _take_rows(model, queryset, "pk")]
+
+
+def _take_rows(model, queryset, path) -> list[tuple[int, dict]]:
+    """Return the rows, each with the number of what it is part of, which `path` leads to."""
     fields = fields_of(model)
-    rows = [
-        {"pk": pk}
-        | {field.attname: _to_json(value) for field, value in zip(fields, values, strict=True)}
-        for pk, *values in queryset.values_list("pk", *(field.attname for field in fields))
-    ]
+    names = ["pk", *(field.attname for field in fields)]
+    as_text = [field.attname for field in fields if isinstance(field, TEXT_IN_JSON)]
+    rows = []
+    for *values, root in queryset.values_list(*names, path):
+        row = dict(zip(names, values, strict=True))
+        for name in as_text:
+            row[name] = _to_json(row[name])
+        rows.append((root, row))
     for field in model._meta.many_to_many:
         links = defaultdict(list)
         pairs = queryset.filter(**{f"{field.name}__isnull": False}).order_by(field.name)
         for pk, linked in pairs.values_list("pk", field.name):
             links[pk].append(linked)
-        for row in rows:
+        for _, row in rows:
             row[field.name] = sorted(links[row["pk"]])
     return rows
 
@@ -361,6 +385,36 @@ def save_version(record, action: str, user=None, comment="", is_deletion=False) 
     return _add_version(record, content, action, user, comment, is_deletion)
 
 
+def save_versions(records: Iterable[models.Model], action: str, user=None) -> dict[int, int]:
+    """Keep records of one model as they stand now, as `save_version` does each.
+
+    Returns by the record's number that of the version which holds what it holds.
+    """
+    numbers = {}
+    rest = iter(records)
+    while batch := list(islice(rest, BATCH_SIZE)):
+        model, pks = type(batch[0]), [record.pk for record in batch]
+        kept = Version.objects.filter(content_type=ContentType.objects.get_for_model(model))
+        kept = kept.filter(object_id__in=pks).order_by()
+        last = kept.values("object_id").annotate(
+            number=models.Max("number"), held=models.Max("pk", filter=Q(is_deletion=False))
+        )
+        given = {row["object_id"]: row["number"] for row in last}
+        held = Version.objects.in_bulk([row["held"] for row in last if row["held"]])
+        held = {version.object_id: version for version in held.values()}
+        contents, made = take_many(model, pks), []
+        for record in batch:
+            content, before = contents.pop(record.pk), held.get(record.pk)
+            version = _make_version(record, content, given.get(record.pk, 0) + 1, action, user)
+            if before and before.holds_what(version):
+                version = before
+            else:
+                made.append(version)
+            numbers[record.pk] = version.number
+        Version.objects.bulk_create(made)
+    return numbers
+
+
 def save_aside(record, content: dict, action: str, user=None, comment="") -> Version:
     """Keep a content that the record does not hold, but that somebody made, in its history."""
     return _add_version(record, content, action, user, comment, is_deletion=True)
@@ -368,10 +422,17 @@ def save_aside(record, content: dict, action: str, user=None, comment="") -> Ver
 
 def _add_version(record, content, action, user, comment, is_deletion) -> Version:
     last = latest_version(record)
+    number = last.number + 1 if last else 1
+    version = _make_version(record, content, number, action, user, comment, is_deletion)
+    version.save()
+    return version
+
+
+def _make_version(record, content, number, action, user, comment="", is_deletion=False) -> Version:
     version = Version(
         content_type=ContentType.objects.get_for_model(record),
         object_id=record.pk,
-        number=last.number + 1 if last else 1,
+        number=number,
         label=str(record)[:300],
         user=user if user and user.pk else None,
         username=user.get_username() if user else "",
@@ -380,16 +441,7 @@ def _add_version(record, content, action, user, comment, is_deletion) -> Version
         is_deletion=is_deletion,
     )
     version.content = content
-    version.save()
-    transaction.on_commit(_count_edition)
     return version
-
-
-def _count_edition():
-    """Tell whoever watches the edition that a transaction has ended; see EditionNumber."""
-    count = {"edition_number": models.F("edition_number") + 1}
-    if not EditionNumber.objects.filter(pk=1).update(**count):
-        EditionNumber.objects.get_or_create(pk=1)
 
 
 def begin_change(record: models.Model):

@@ -22,17 +22,20 @@ def _no_files_outside_the_test(settings, tmp_path):
     }
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    # Looks at the first request of each client, which would count in every count of queries.
-    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "due_revisions" not in name]
-    settings.API_RATE = "0"  # counts all requests of a machine; test_api_limits.py turns it on
+    # They answer before the page is asked; test_page_cache.py turns them on.
+    left_out = ("portal.due_revisions.", "portal.page_cache.")
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if not name.startswith(left_out)]
+    # They count all requests of a machine; test_api_limits.py turns them on.
+    settings.API_RATE = settings.SEARCH_RATE = "0"
     settings.AXES_ENABLED = False  # counts failures by request; test_entry.py turns it on
 
 
 @pytest.fixture
-def application(db):
+def application(db, monkeypatch):
     """The WSGI application, to be asked within the test's transaction."""
     from portal.wsgi import application
 
+    monkeypatch.setattr("portal.fast_lane.close_old_connections", lambda: None)
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield application

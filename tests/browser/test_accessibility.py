@@ -5,6 +5,8 @@ from axe_playwright_python.sync_playwright import Axe
 
 from .test_pages import PAGES
 
+pytestmark = pytest.mark.rendering
+
 WIDTHS = (1280, 768, 360)
 STATES = {
     "not found": "/nothing/",

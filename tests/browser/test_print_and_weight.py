@@ -6,6 +6,8 @@ import pytest
 
 from .test_pages import PAGES
 
+pytestmark = pytest.mark.rendering
+
 LIMIT = 100 * 1024
 
 

@@ -1,14 +1,12 @@
 """A whole record as data: taken, put back, copied, kept."""
 
 import pytest
-from django.db import transaction
 
 from budgets.models import Settlement, SettlementFigure, SettlementItem
 from initiatives.models import Initiative, InitiativeFigure
 from portal import versions
 from portal.differences import compare
-from portal.edition import find_edition
-from portal.models import EditionNumber, GlossaryTerm, SearchEntry, Version
+from portal.models import GlossaryTerm, SearchEntry, Version
 from portal.publishing import Status
 from tests import builders
 
@@ -276,21 +274,3 @@ def test_every_model_with_parts_names_them_all():
         }
         # A cost belongs to the item; the initiative is only named by it.
         assert {model.__name__ for model in owned - parts - {root}} <= {"InitiativeCost"}
-
-
-@pytest.mark.django_db(transaction=True)
-def test_each_transaction_that_keeps_a_version_ends_with_a_new_edition():
-    term = builders.make_term()
-    tags = {find_edition().tag}
-    for explanation in ("一", "二", "三"):
-        with transaction.atomic():
-            term.explanation = explanation
-            term.save()
-            versions.save_version(term, "変更")
-        tags.add(find_edition().tag)
-        number = EditionNumber.objects.get().edition_number
-    assert len(tags) == 4
-    Version.objects.filter(number=3).update(number=9)  # as when a late one comes before it
-    versions._count_edition()
-    assert EditionNumber.objects.get().edition_number == number + 1
-    assert find_edition().tag not in tags

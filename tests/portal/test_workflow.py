@@ -364,27 +364,33 @@ class TestRevisions:
 
 
 class TestDueRevisions:
-    def test_a_request_publishes_what_is_due_once_a_minute(
+    def test_a_request_publishes_what_is_due_at_its_moment(
         self, settlement, editor, approver, rf, monkeypatch
     ):
-        now = [1000.0]
-        monkeypatch.setattr("portal.due_revisions.time.monotonic", lambda: now[0])
         middleware = due_revisions_middleware(lambda request: "answer")
         assert middleware(rf.get("/")) == "answer"
         revision = revisions.make_revision(settlement, editor)
         revision.introduction = "新しい概要"
         revision.save()
         perform(revision, "submit", editor)
-        later = timezone.now() + datetime.timedelta(hours=1)
-        perform(revision, "approve", approver, publish_from=later)
-        Settlement.objects.filter(pk=revision.pk).update(publish_from=timezone.now())
+        moment = timezone.now() + datetime.timedelta(hours=1)
+        perform(revision, "approve", approver, publish_from=moment)
+        for after, shown in [(-1, "前の概要"), (0, "新しい概要")]:
+            now = moment + datetime.timedelta(microseconds=after)
+            monkeypatch.setattr("django.utils.timezone.now", lambda now=now: now)
+            middleware(rf.get("/"))
+            settlement.refresh_from_db()
+            assert settlement.introduction == shown
+
+    def test_between_two_moments_a_request_asks_for_the_edition_alone(
+        self, settlement, rf, django_assert_num_queries
+    ):
+        middleware = due_revisions_middleware(lambda request: "answer")
         middleware(rf.get("/"))
-        settlement.refresh_from_db()
-        assert settlement.introduction == "前の概要"
-        now[0] += 61
-        middleware(rf.get("/"))
-        settlement.refresh_from_db()
-        assert settlement.introduction == "新しい概要"
+        with django_assert_num_queries(1):
+            middleware(rf.get("/"))
+        with django_assert_num_queries(0):
+            middleware(rf.get("/static/portal/portal.css"))
 
     def test_a_failure_spoils_no_answer(self, rf, monkeypatch):
         def fail():
