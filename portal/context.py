@@ -1,6 +1,8 @@
 from django.conf import settings
 from django.urls import reverse
 
+from .fictitious import tell_fictitious
+
 MAIN_PAGES = {
     "pillar_list": "柱",
     "initiative_list": "取組",
@@ -15,11 +17,14 @@ MAIN_PAGES = {
 def site(request):
     """Give every template the names of the site and of its prefecture, and the main pages.
 
+    `fictitious` warns of data that was made up.
+
     A main page is (title, address, its `aria-current`): "page" for itself, "true" above it, or "".
     """
     return {
         "site_name": settings.SITE_NAME,
         "prefecture_name": settings.PREFECTURE_NAME,
+        "fictitious": tell_fictitious(),
         "main_pages": [
             (title, address := reverse(name), _current(request.path, address))
             for name, title in MAIN_PAGES.items()

@@ -44,6 +44,7 @@ from .addresses import redirect_former_slug, tell_withdrawal
 from .charts import make_treemaps
 from .display_unit import carry_unit, get_unit
 from .embed_sheets import make_sheet
+from .fictitious import tell_fictitious
 from .fiscal_year import format_fiscal_year_both
 from .lists import ADDRESS, Column, csv_response
 from .models import Department
@@ -203,7 +204,7 @@ def settlement_item_chart(name, unit, fiscal_year, department, code):
         columns = _cite(columns, lambda segment: item)
         caption = "決算額のうち、内訳が公表されている額"
         return Chart("stack", title, caption, *place, stack, columns, stack.segments, [item])
-    items = items_with_address().filter(settlement=item.settlement).defer("body")
+    items = items_with_address().within(item).defer("body")
     slices = slice_items(list_topmost_stated(items, code))
     drawing, ranks = _picture(name, slices, unit, item.amount_yen)
     whole = "下の項目の合計" if item.amount_yen is None else "この項目"
@@ -280,6 +281,7 @@ def write_svg(request, chart: Chart) -> str:
     ]
     page = request.build_absolute_uri(chart.address)
     sources = [
+        *filter(None, [tell_fictitious()]),
         f"出典：{'、'.join(named) or '掲載なし'}",
         f"{settings.SITE_NAME}（{LICENCE}）",
         page,

@@ -1,6 +1,7 @@
 """What the bulk files tell machines about themselves: Data Package, DCAT, schema.org. Pure.
 
-`folder` is the whole address of the open-data page, below which the files lie.
+`folder` is the whole address of the open-data page, below which the files lie; `warning` is said
+before all else.
 """
 
 from collections.abc import Iterable
@@ -35,6 +36,7 @@ def describe_package(
     publisher: str,
     changed_at: datetime | None,
     folder: str,
+    warning: str = "",
     form: Form,
     facts: dict[str, Facts] | None = None,
     is_local: bool = False,
@@ -58,7 +60,7 @@ def describe_package(
         "profile": "tabular-data-package",
         "name": "open-data",
         "title": f"{site} 一括ファイル",
-        "description": "公開中の取組と決算の記録です。空欄は資料に記載がないことを表し、0とは違います。",
+        "description": f"{warning}公開中の取組と決算の記録です。空欄は資料に記載がないことを表し、0とは違います。",
         "homepage": folder,
         **({"created": changed_at.isoformat()} if changed_at else {}),
         "licenses": [{"name": LICENCE_ID, "title": LICENCE_TITLE, "path": LICENCE_URL}],
@@ -151,6 +153,7 @@ def describe_catalog(
     publisher: str,
     changed_at: datetime | None,
     folder: str,
+    warning: str = "",
 ) -> dict:
     """Return the DCAT catalogue (DCAT-AP) as JSON-LD that carries its own context."""
     agency = {"@type": "foaf:Agent", "@id": f"{folder}#publisher", "foaf:name": _ja(publisher)}
@@ -186,7 +189,7 @@ def describe_catalog(
         "@type": "dcat:Catalog",
         "@id": f"{folder}#catalog",
         "dct:title": _ja(f"{site} オープンデータ"),
-        "dct:description": _ja(f"{publisher}の取組と決算の、公開中の記録です。"),
+        "dct:description": _ja(f"{warning}{publisher}の取組と決算の、公開中の記録です。"),
         "dct:publisher": agency,
         "dct:license": licence,
         "dct:language": _language(),
