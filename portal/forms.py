@@ -10,7 +10,7 @@ from .citations import KINDS as CITING_KINDS
 from .fiscal_year import format_fiscal_year, format_fiscal_year_both
 from .lists import FiscalYearChoice, ListForm, TextListForm, list_choices
 from .models import ChangeKind, Department
-from .search import KINDS, FacetValue, Hit, find
+from .search import KINDS, FacetValue, Hit, Search
 
 
 class DepartmentListForm(TextListForm):
@@ -31,8 +31,9 @@ class DocumentListForm(TextListForm):
 
 
 class DocumentForm(ListForm):
-    """A document, and the kind of citing records to take away."""
+    """A document with pages of what cites it, and the kind of citing records to take away."""
 
+    page_size = 100
     tables = ("all", *CITING_KINDS)
 
 
@@ -99,7 +100,7 @@ class FacetLink:
     """A choice that narrows a search by one step more, or, where it is chosen, by one less."""
 
     label: str
-    count: int
+    count: int | None
     address: str
     is_chosen: bool
 
@@ -129,7 +130,7 @@ class SearchForm(ListForm):
         return [self["q"]]
 
     def narrowing(self) -> dict:
-        """Return the keyword arguments with which `find` and `count_facets` narrow."""
+        """Return the keyword arguments with which a `Search` narrows."""
         return {
             "kinds": [kind] if (kind := self.value("kind")) else None,
             "fiscal_year": self.value("fiscal_year"),
@@ -163,18 +164,16 @@ class SearchForm(ListForm):
 
 
 class Hits:
-    """All hits of a search, for the paginator and the CSV file: a slice is one call of `find`."""
+    """The hits of a search, for the paginator and the CSV file."""
 
     def __init__(self, query: str, narrowing: dict):
-        self.query = query
-        self.narrowing = narrowing
+        self.search = Search(query, **narrowing)
 
     def count(self) -> int:
-        return find(self.query, **self.narrowing, limit=0).count
+        return self.search.count
 
     def __getitem__(self, part: slice) -> list[Hit]:
-        limit = part.stop - part.start
-        return find(self.query, **self.narrowing, offset=part.start, limit=limit).results
+        return self.search.list_hits(part.stop - part.start, part.start)
 
     def __iter__(self):
         return iter(self[0 : self.count()])

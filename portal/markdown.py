@@ -21,6 +21,9 @@ URL_SCHEMES = {"http", "https", "mailto"}
 # Right-aligned columns come as an inline style, which the security policy forbids.
 _ALIGNMENT = re.compile(r'<(t[hd]) style="text-align:(\w+)">')
 
+# What a text without marks holds none of: plain_text need not parse it.
+_MARKS = re.compile(r"[\\`*_\[\]<>&~|\r\t\0]|^ *(?:[#+=-]|\d+[.)]|    )", re.MULTILINE)
+
 _SCROLL = '<div class="table-scroll" role="region" aria-label="表{}" tabindex="0"><table>'
 
 
@@ -57,6 +60,9 @@ def parse_markdown(text: str) -> list[Token]:
 
 def plain_text(text: str) -> str:
     """Return the words of a Markdown text, a line a block, without its marks."""
+    if not _MARKS.search(text):
+        blocks = re.split(r"\n *\n", text.strip())
+        return "\n".join(" ".join(block.split()) for block in blocks)
     lines: list[str] = []
     for token in _parser.parse(text):
         if token.type == "inline":

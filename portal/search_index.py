@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from django.db import connections
 from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
 
-from .models import SearchEntry
+from .search_models import Index, first_id
 from .search_text import parse_query
 
 
@@ -20,8 +22,10 @@ def filter_by_text(queryset: QuerySet, kind: str, q: str) -> QuerySet:
     terms = parse_query(q)
     if not terms:
         return queryset
-    entries = SearchEntry.objects.using(queryset.db).filter(kind=kind).matching(terms)
-    return queryset.filter(pk__in=entries.values("object_id"))
+    index = Index(connections[queryset.db].vendor)
+    condition, params = index.holds(terms, kind)
+    numbers = f"SELECT {index.id} - %s FROM {index.table} WHERE {condition}"  # noqa: S608
+    return queryset.filter(pk__in=RawSQL(numbers, [first_id(kind), *params]))  # noqa: S611 - parameters alone
 
 
 def is_searchable(q: str) -> bool:

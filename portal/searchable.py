@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from django.db import transaction
+from django.db import connections, router, transaction
 from django.db.models import Field, Model, QuerySet
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 from django.urls import get_script_prefix
@@ -21,12 +21,22 @@ from .fiscal_year import format_fiscal_year_short
 from .markdown import plain_text
 from .models import Department, Figure, GlossaryTerm, SearchEntry, SearchKind, SourceDocument
 from .search_index import hold_indexing, index_soon  # noqa: F401
-from .search_text import index_text, normalise
-from .versions import is_versioned, parts_written, root_model, root_path
+from .search_models import KIND_NUMBERS, first_id
+from .search_text import index_title, index_words, make_mark, normalise
+from .searchable_items import Texts, read_items
+from .versions import is_versioned, parts_written, root_model, root_path, rows_written
 
-BATCH_SIZE = 200
+BATCH_SIZE = 500
 # Of a longer text the beginning is searched: a tsvector of PostgreSQL holds 1 MiB.
 MAX_CHARACTERS = 100_000
+COLUMNS = (
+    *("id", "kind", "object_id", "title", "context", "address", "body", "title_words"),
+    "tokens",
+)
+UPSERT = f"""
+INSERT INTO portal_searchentry ({", ".join(COLUMNS)}) VALUES ({", ".join(["%s"] * len(COLUMNS))})
+ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in COLUMNS[3:])}
+"""  # noqa: S608 - names alone
 
 
 @dataclass(frozen=True)
@@ -36,17 +46,19 @@ class Searchable:
     `get_texts` gives the texts of a record. `joined` (single records) and `related` (many) are the
     paths to what title, texts and address are made of: it is loaded with the record, and a change
     of it writes the entry anew. `facets` are the paths to what narrows a search: the fiscal year,
-    the slugs of departments and of the pillar.
+    the slugs of departments and of the pillar. `read` gives the texts of many records at once,
+    where instances of them would take too long.
     """
 
     kind: SearchKind
     model: type[Model]
-    get_texts: Callable[[Model], Iterable[str]]
+    get_texts: Callable[[Model], Iterable[str]] | None = None
     get_title: Callable[[Model], str] = str
     get_context: Callable[[Model], str] = lambda record: ""
     joined: tuple[str, ...] = ()
     related: tuple[str, ...] = ()
     facets: dict[str, str] = field(default_factory=dict)
+    read: Callable[[list[int]], Iterable[Texts]] | None = None
 
     def published(self, **narrowing) -> QuerySet:
         """Return the public records, narrowed by facets; none where the kind has no such facet."""
@@ -58,25 +70,49 @@ class Searchable:
                 records = records.filter(**{self.facets[facet]: value})
         return records
 
-    def load(self, pks: list[int]) -> QuerySet:
-        """Return the records with all that their entries are made of, one writer at a time."""
+    def lock(self, pks: list[int]) -> list[int]:
+        """Return which of the records there are, and let nobody else write their entries."""
+        records = self.model.objects.filter(pk__in=pks).order_by("pk")
+        return list(records.select_for_update(no_key=True).values_list("pk", flat=True))
+
+    def load(self, pks: list[int]) -> Iterator[Texts]:
+        """Yield the texts of the records in the order of their numbers."""
         records = self.model.objects.filter(pk__in=pks).order_by("pk")
         records = records.select_related(*self.joined or [None]).prefetch_related(*self.related)
-        return records.select_for_update(of=["self"], no_key=True)
+        for record in records:
+            title, context = self.get_title(record), self.get_context(record)
+            texts = list(self.get_texts(record))
+            yield Texts(record.pk, title, context, record.get_absolute_url(), texts)
 
-    def make_entry(self, record) -> SearchEntry:
-        title = self.get_title(record)
-        body = " ".join(" ".join(self.get_texts(record)).split())
-        tokens = index_text(f"{title} {body}"[:MAX_CHARACTERS])[: 3 * MAX_CHARACTERS]
-        return SearchEntry(
-            kind=self.kind,
-            object_id=record.pk,
-            title=title,
-            context=self.get_context(record),
-            address=record.get_absolute_url().removeprefix(get_script_prefix()),
-            body=body,
-            title_words=normalise(title),
-            tokens=tokens,
+    def list_marks(self, pks: list[int]) -> dict[int, list[str]]:
+        """Return the marks of what narrows a search to each record."""
+        kind = make_mark("kind", KIND_NUMBERS[self.kind]).tokens[0]
+        marks = {pk: [kind] for pk in pks}
+        for facet, path in self.facets.items():
+            records = self.model.objects.filter(pk__in=pks).order_by("pk", path)
+            for pk, value in records.values_list("pk", path):
+                if value is not None:
+                    marks[pk].append(make_mark(facet, value).tokens[0])
+        return marks
+
+    def make_row(self, texts: Texts, marks: list[str]) -> tuple:
+        """Return the entry of a record, in the order of COLUMNS."""
+        body = " ".join(" ".join(texts.texts).split())
+        title_words = normalise(texts.title[:MAX_CHARACTERS])
+        words = (
+            f"{title_words} {normalise(body[: max(0, MAX_CHARACTERS - len(texts.title))])}".strip()
+        )
+        tokens = index_words(words)[: 3 * MAX_CHARACTERS]
+        return (
+            first_id(self.kind) + texts.pk,
+            str(self.kind),
+            texts.pk,
+            texts.title,
+            texts.context,
+            texts.address.removeprefix(get_script_prefix()),
+            body,
+            title_words,
+            " ".join(filter(None, (tokens, index_title(title_words), *marks))),
         )
 
 
@@ -105,19 +141,6 @@ def _list_settlement_texts(settlement):
         *(e.name for policy in settlement.priority_policies.all() for e in policy.efforts.all()),
         f"{settlement.fiscal_year}年度",
         format_fiscal_year_short(settlement.fiscal_year),
-    ]
-
-
-def _list_item_texts(item):
-    program = item.program
-    return [
-        plain_text(item.body),
-        item.easy_summary,
-        *_list_figures(item.figures.all()),
-        # An effort of another settlement may not be public yet.
-        *(e.name for e in item.efforts.all() if e.policy.settlement_id == item.settlement_id),
-        *([program.name, *(alias.name for alias in program.aliases.all())] if program else []),
-        item.label,
     ]
 
 
@@ -151,9 +174,7 @@ SEARCHABLES = {
         Searchable(
             SearchKind.SETTLEMENT_ITEM,
             SettlementItem,
-            _list_item_texts,
-            get_title=lambda item: item.name,
-            get_context=lambda item: str(item.settlement),
+            read=read_items,
             joined=("settlement__department", "program"),
             related=("figures", "efforts__policy", "program__aliases"),
             facets={
@@ -212,30 +233,53 @@ def rebuild(kind: str, pks: Iterable[int] | None = None) -> int:
     no signals, calls this afterwards.
     """
     searchable = SEARCHABLES[kind]
-    entries = SearchEntry.objects.filter(kind=kind)
     with transaction.atomic(savepoint=False):
         if pks is None:
-            entries.exclude(object_id__in=searchable.model.objects.order_by().values("pk")).delete()
+            known = searchable.model.objects.order_by().values("pk")
+            SearchEntry.objects.filter(kind=kind).exclude(object_id__in=known).delete()
             pks = searchable.model.objects.order_by().values_list("pk", flat=True)
-        wanted, written = sorted(pks), 0
-        for start in range(0, len(wanted), BATCH_SIZE):
-            batch = wanted[start : start + BATCH_SIZE]
-            found = [searchable.make_entry(record) for record in searchable.load(batch)]
-            SearchEntry.objects.bulk_create(
-                found,
-                update_conflicts=True,
-                unique_fields=["kind", "object_id"],
-                update_fields=["title", "context", "address", "body", "title_words", "tokens"],
-            )
-            if gone := set(batch) - {entry.object_id for entry in found}:
-                entries.filter(object_id__in=gone).delete()
-            written += len(found)
-    return written
+        wanted = sorted(pks)
+        return sum(
+            _rebuild_batch(searchable, wanted[start : start + BATCH_SIZE])
+            for start in range(0, len(wanted), BATCH_SIZE)
+        )
+
+
+def _rebuild_batch(searchable: Searchable, batch: list[int]) -> int:
+    """Write the entries of some records that are not what they should be."""
+    first = first_id(searchable.kind)
+    entries = SearchEntry.objects.filter(pk__in=[first + pk for pk in batch])
+    found = searchable.lock(batch)
+    if gone := set(batch) - set(found):
+        entries.filter(object_id__in=gone).delete()
+    present = {row[0]: row for row in entries.values_list(*COLUMNS)}
+    marks = searchable.list_marks(found)
+    rows = (
+        searchable.make_row(texts, marks[texts.pk])
+        for texts in (searchable.read or searchable.load)(found)
+    )
+    changed = [row for row in rows if present.get(row[0]) != row]
+    if changed:
+        with connections[router.db_for_write(SearchEntry)].cursor() as cursor:
+            cursor.executemany(UPSERT, changed)
+    return len(found)
+
+
+def rebuild_all():
+    """Write all entries anew; those that are right are left alone."""
+    return {kind: rebuild(kind) for kind in SEARCHABLES}
+
+
+def fill_index(plan=(), using="default", **kwargs):
+    """Write the entries after migrations that took all of them away."""
+    if plan and using == "default" and not SearchEntry.objects.exists():
+        rebuild_all()
 
 
 def _walk(searchable: Searchable) -> Iterator[tuple[str, type[Model], Field]]:
     """Yield each step to a related record: its path, the model it leads to, and its field."""
-    for related in searchable.joined + searchable.related:
+    narrowing = (path.rpartition("__")[0] for path in searchable.facets.values())
+    for related in {*searchable.joined, *searchable.related, *filter(None, narrowing)}:
         model, names = searchable.model, related.split("__")
         for depth, name in enumerate(names, 1):
             step = model._meta.get_field(name)
@@ -262,6 +306,7 @@ def connect_signals():
         pre_delete.connect(_before_change, sender=model)
         post_delete.connect(_after_change, sender=model)
     parts_written.connect(_after_parts_written)
+    rows_written.connect(_around_rows_written)
     for table in tables:
         m2m_changed.connect(_around_many_to_many, sender=table)
 
@@ -294,6 +339,19 @@ def _after_change(instance, created=False, raw=False, **kwargs):
         changed[kind].add(pk)
     for kind, pks in changed.items():
         index_soon(rebuild, kind, pks)
+
+
+def _around_rows_written(sender, pks, is_new, **kwargs):
+    """Index what takes from rows of a model that were, or are about to be, written in bulk."""
+    for kind, path, is_part in _paths[sender] if pks else ():
+        if is_new and not is_part:
+            continue
+        records = SEARCHABLES[kind].model.objects.order_by()
+        for start in range(0, len(pks), BATCH_SIZE):
+            batch = pks[start : start + BATCH_SIZE]
+            if path != "pk":
+                batch = records.filter(**{f"{path}__in": batch}).values_list("pk", flat=True)
+            index_soon(rebuild, kind, set(batch))
 
 
 def _around_many_to_many(instance, action, **kwargs):

@@ -618,11 +618,11 @@ class TestFind:
 
         make_all()
         for _ in range(2):
-            with django_assert_num_queries(2):
+            with django_assert_num_queries(3):
                 find("温泉", limit=1000)
-            with django_assert_num_queries(4):
+            with django_assert_num_queries(2):
                 count_facets("温泉")
-            with django_assert_num_queries(1):
+            with django_assert_num_queries(3):
                 suggest("温泉旅行")
             for _ in range(9):
                 make_all()

@@ -6,7 +6,7 @@ import pytest
 from django.utils.html import strip_tags
 
 from portal.publishing import Status
-from portal.search import drop_words, list_examples
+from portal.search import Shorter, drop_words, list_examples
 from tests.builders import (
     make_department,
     make_initiative,
@@ -177,7 +177,7 @@ class TestNothingFound:
 
     def test_at_most_five_words_are_dropped(self, world):
         found = drop_words(" ".join(["観光", "龍", "鳳", "龜", "鸞", "推進"]))
-        assert found == [("観光", 4)]
+        assert found == [Shorter("観光", 4)]
 
 
 class TestEmptyQuery:

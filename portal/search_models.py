@@ -1,0 +1,80 @@
+"""The table of the search's index, and how each database looks things up in it."""
+
+from django.db import models
+
+from .search_text import Term, list_phrases, make_mark, to_fts5, to_tsquery
+
+# Entries are numbered by kind, then by record: their order is that in which hits are shown.
+RECORD_BITS = 40
+
+
+class SearchKind(models.TextChoices):
+    """What the search finds, in the order in which equally good hits are shown."""
+
+    INITIATIVE = "initiative", "取組"
+    SETTLEMENT = "settlement", "決算"
+    SETTLEMENT_ITEM = "settlement_item", "決算項目"
+    INDICATOR = "indicator", "指標"
+    REPORT = "report", "実績報告"
+    PILLAR = "pillar", "柱"
+    DEPARTMENT = "department", "部局"
+    DOCUMENT = "document", "出典資料"
+    PROGRAM = "program", "事業"
+    GLOSSARY_TERM = "glossary_term", "用語"
+
+
+KIND_NUMBERS = {str(kind): number for number, kind in enumerate(SearchKind)}
+
+
+def first_id(kind: str) -> int:
+    """Return what the numbers of a kind's entries begin with; the record's own is added to it."""
+    return KIND_NUMBERS[kind] << RECORD_BITS
+
+
+class SearchEntry(models.Model):
+    """What the search knows of one record, public or not: searchable.py writes it, nobody else.
+
+    Its number is `first_id(kind)` plus the record's.
+    `address` leaves out the prefix under which the portal is mounted. `title_words` is the
+    title's normal form; `tokens` are those of the title and of `body`, then those of the title
+    alone and of what narrows a search, marked (search_text.py). Both databases index `tokens` in
+    their own way: see the migration.
+    """
+
+    kind = models.CharField(max_length=20, choices=SearchKind)
+    object_id = models.BigIntegerField()
+    title = models.TextField()
+    context = models.TextField(blank=True)
+    address = models.TextField()
+    body = models.TextField(blank=True)
+    title_words = models.TextField(blank=True)
+    tokens = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "検索の索引"
+
+    def __str__(self):
+        return self.title
+
+
+class Index:
+    """The index of a database, as SQL: a table `e`, the number of its entries, and conditions."""
+
+    def __init__(self, vendor: str):
+        self.is_sqlite = vendor == "sqlite"
+        self.table = "portal_searchentry_fts e" if self.is_sqlite else "portal_searchentry e"
+        self.id = "e.rowid" if self.is_sqlite else "e.id"
+
+    def holds(self, terms: list[Term], kind: str = "") -> tuple[str, list]:
+        """Return the condition that an entry (of the kind) holds all terms, and its parameters."""
+        if self.is_sqlite:
+            condition, params = "e.portal_searchentry_fts MATCH %s", [to_fts5(terms)]
+            if kind:
+                condition += " AND e.rowid BETWEEN %s AND %s"
+                params += [first_id(kind), first_id(kind) + (1 << RECORD_BITS) - 1]
+            return condition, params
+        if kind:
+            terms = [*terms, make_mark("kind", KIND_NUMBERS[kind])]
+        phrases = list_phrases(terms)
+        condition = "e.vector @@ %s::tsquery" + " AND strpos(e.tokens, %s) > 0" * len(phrases)
+        return condition, [to_tsquery(terms), *phrases]

@@ -1,0 +1,274 @@
+"""However many records hold the words: what is read stays small, what is told stays true."""
+
+import datetime
+import re
+from urllib.parse import urlsplit
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from budgets.models import Settlement
+from portal import search as searching
+from portal.models import SearchEntry
+from portal.publishing import Status
+from portal.search import FacetValue, Search, Shorter, count_facets, drop_words, find, suggest
+from portal.searchable import SEARCHABLES, fill_index, rebuild, rebuild_all
+from tests.builders import (
+    make_department,
+    make_document,
+    make_effort,
+    make_initiative,
+    make_item,
+    make_policy,
+    make_program,
+    make_settlement,
+    make_settlement_figure,
+    make_term,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Let four hits, and two of a shorter query, be too many."""
+    monkeypatch.setattr(searching, "MAX_FOUND", 4)
+    monkeypatch.setattr(searching, "MAX_COUNTED", 2)
+
+
+def titles(query, **narrowing):
+    return [hit.title for hit in find(query, **narrowing).results]
+
+
+class TestMoreThanAreRead:
+    def test_the_count_says_that_it_is_the_least(self, few):
+        for number in range(4):
+            make_document(title=f"温泉{number}")
+        assert find("温泉").count == 4
+        assert find("温泉").is_exact
+
+        make_document(title="温泉の五")
+        found = find("温泉")
+        assert (found.count, found.is_exact, len(found.results)) == (4, False, 4)
+        assert find("温泉", offset=4).results == []
+        assert find("温泉", offset=3, limit=20).results == found.results[3:]
+
+    def test_the_best_hits_are_among_those_that_are_read(self, few):
+        for number in range(9):
+            make_initiative(title=f"別の取組{number}", summary="温泉について")
+        make_term(term="温泉", reading="おんせん")
+        make_item(name="温泉の費用")
+
+        assert titles("温泉")[:2] == ["温泉の費用", "温泉"]
+        assert len(titles("温泉")) == 4
+
+    def test_a_narrowed_search_finds_what_stands_behind_many_others(self, few):
+        department = make_department(slug="baths")
+        for year in range(9):
+            make_item(make_settlement(fiscal_year=2001 + year), name="温泉")
+        make_item(make_settlement(fiscal_year=2020, department=department), name="温泉の末")
+        make_document(title="温泉の資料", fiscal_year=2020)
+
+        assert titles("温泉", fiscal_year=2020) == ["温泉の末", "温泉の資料"]
+        assert titles("温泉", department="baths") == ["温泉の末"]
+        assert titles("温泉", kinds=["document"]) == ["温泉の資料"]
+        assert find("温泉", fiscal_year=2020).is_exact
+        assert titles("温泉", fiscal_year=1999) == []
+        assert titles("温泉", fiscal_year=10**30) == []
+
+    def test_what_is_hidden_takes_no_place(self, few):
+        for _ in range(9):
+            make_initiative(title="温泉", status=Status.DRAFT)
+        shown = make_document(title="温泉")
+
+        found = find("温泉")
+        assert [hit.url for hit in found.results] == [shown.get_absolute_url()]
+        assert (found.count, found.is_exact) == (1, True)
+
+    def test_facets_offer_every_choice_and_count_none(self, few):
+        make_settlement(fiscal_year=1999, status=Status.DRAFT)
+        for year in (2019, 2020, 2020, 2020, 2020):
+            make_document(title="温泉", fiscal_year=year)
+
+        facets = count_facets("温泉")
+
+        assert facets["fiscal_year"] == [
+            FacetValue("2020", "令和2年度"),
+            FacetValue("2019", "令和元年度"),
+        ]
+        assert FacetValue("document", "出典資料") in facets["kind"]
+        assert {choice.count for values in facets.values() for choice in values} == {None}
+
+    def test_a_shorter_query_tells_the_least(self, few):
+        for _ in range(3):
+            make_document(title="温泉")
+        make_document(title="河川")
+
+        assert drop_words("温泉 河川") == [Shorter("河川", 1), Shorter("温泉", 2, is_exact=False)]
+
+    def test_a_title_is_suggested_by_its_rare_pairs(self, few):
+        for _ in range(5):
+            make_document(title="温泉")
+        make_program(name="別の事業")
+        near = make_document(title="温泉図鑑")
+
+        assert near.title in [each.title for each in suggest("温泉図鑑集成")]
+
+    def test_the_page_says_so_and_counts_no_choice(self, few, client):
+        for year in (2019, 2020, 2020, 2020, 2020):
+            make_document(title="温泉", fiscal_year=year)
+
+        page = client.get("/search/", {"q": "温泉"}).content.decode()
+        assert "<strong>4</strong>件以上" in page
+        assert "この検索結果の初めの4件をCSVで保存" in page
+        assert re.search(r">令和2年度</a>", page)
+        narrowed = client.get("/search/", {"q": "温泉", "fiscal_year": "2019"}).content.decode()
+        assert "<strong>1</strong>件　" in narrowed
+
+    def test_the_api_says_so_and_ends_there(self, few, client):
+        for _ in range(5):
+            make_document(title="温泉")
+
+        answer = client.get("/api/v1/search", {"q": "温泉", "limit": "3"}).json()
+        assert (answer["count"], answer["count_is_exact"]) == (4, False)
+        following = urlsplit(answer["next"])
+        rest = client.get(f"{following.path}?{following.query}").json()
+        assert (len(rest["items"]), rest["next"]) == (1, None)
+        exact = client.get("/api/v1/search", {"q": "河川"}).json()
+        assert (exact["count"], exact["count_is_exact"]) == (0, True)
+
+
+class TestTheGateAtOnce:
+    @pytest.mark.parametrize("number", [2, 9])
+    def test_a_withdrawal_by_update_hides_at_once(self, few, number):
+        settlement = make_settlement()
+        for place in range(number):
+            make_item(settlement, str(place + 1), name="温泉")
+        assert find("温泉").count == min(number, 4)
+
+        Settlement.objects.update(status=Status.WITHDRAWN)
+        assert find("温泉") == searching.Found([], 0)
+        assert suggest("温泉宿") == []
+
+    @pytest.mark.parametrize("number", [2, 9])
+    def test_an_expiry_hides_without_a_write(self, few, number, monkeypatch):
+        end = timezone.now() + datetime.timedelta(days=1)
+        for _ in range(number):
+            make_initiative(title="温泉", publish_until=end)
+        assert find("温泉").count == min(number, 4)
+
+        monkeypatch.setattr("django.utils.timezone.now", lambda: end)
+        assert find("温泉").count == 0
+
+
+class TestBoundedWork:
+    """Steps of SQLite's machine, and rows that PostgreSQL answers, instead of time.
+
+    PostgreSQL's plan for some hundred rows tells nothing: it reads so small a table whole.
+    """
+
+    def cost_of(self, query, **narrowing):
+        with CaptureQueriesContext(connection) as captured:
+            if connection.vendor == "sqlite":
+                steps = 0
+
+                def count_step():
+                    nonlocal steps
+                    steps += 1
+
+                connection.connection.set_progress_handler(count_step, 1)
+                try:
+                    self.ask(query, **narrowing)
+                finally:
+                    connection.connection.set_progress_handler(None, 1)
+                return steps, len(captured)
+            self.ask(query, **narrowing)
+        rows = 0
+        for statement in [each["sql"] for each in captured.captured_queries]:
+            with connection.cursor() as cursor:
+                cursor.execute(f"SELECT COUNT(*) FROM ({statement}) answered")
+                rows += cursor.fetchone()[0]
+        return rows, len(captured)
+
+    def ask(self, query, **narrowing):
+        search = Search(query, **narrowing)
+        search.list_hits(2)
+        search.count_facets()
+
+    @pytest.mark.parametrize("query", ["温泉", "温泉 地域", "温"])
+    @pytest.mark.parametrize("narrowing", [{}, {"fiscal_year": 2020}])
+    def test_twenty_times_the_hits_are_no_more_work(self, few, query, narrowing):
+        settlement = make_settlement()
+        items = [make_item(settlement, str(n + 1), name="温泉の地域") for n in range(10)]
+        small, queries = self.cost_of(query, **narrowing)
+        model = type(items[0])
+        fields = [f.name for f in model._meta.concrete_fields if f.name not in ("id", "code")]
+        kept = {name: getattr(items[0], name) for name in fields}
+        model.objects.bulk_create(model(code=str(n), **kept) for n in range(11, 201))
+        rebuild("settlement_item")
+
+        large, more_queries = self.cost_of(query, **narrowing)
+
+        assert SearchEntry.objects.filter(title="温泉の地域").count() == 200
+        assert more_queries == queries
+        assert large < 2 * small + (300 if connection.vendor == "sqlite" else 0)
+
+
+class TestWriting:
+    def test_what_is_right_already_is_not_written(self):
+        item = make_item()
+        with CaptureQueriesContext(connection) as captured:
+            assert rebuild("settlement_item", [item.pk]) == 1
+        assert not [each for each in captured.captured_queries if "INSERT" in each["sql"]]
+
+        SearchEntry.objects.filter(title=item.name).update(body="別の文")
+        rebuild("settlement_item", [item.pk])
+        assert not SearchEntry.objects.filter(body="別の文").exists()
+
+    def test_an_item_read_in_bulk_is_what_its_instance_tells(self):
+        settlement = make_settlement(department=make_department(name="架空戦略部"))
+        item = make_item(
+            settlement,
+            "1.2.3",
+            name="項目",
+            body="**強い**文\n\n二段目",
+            program=make_program(name="事業", aliases=["別称"]),
+        )
+        make_effort(make_policy(settlement), name="取組", item=item)
+        figure = make_settlement_figure(item, group="区分", label="件数", value=97, note="注")
+
+        (texts,) = SEARCHABLES["settlement_item"].read([item.pk])
+
+        assert texts.title == item.name
+        assert texts.context == str(settlement)
+        assert texts.address == item.get_absolute_url()
+        assert texts.texts == [
+            *("強い文\n二段目", "", f"{figure} {figure.period} {figure.note}", "取組"),
+            *("事業", "別称", item.label),
+        ]
+
+    def test_a_moved_initiative_is_narrowed_by_its_new_department(self, few):
+        one, two = make_department(slug="one"), make_department(slug="two")
+        for number in range(9):
+            make_initiative(title=f"温泉{number}", departments=[two])
+        initiative = make_initiative(title="温泉の末", departments=[one])
+        assert titles("温泉", department="one") == ["温泉の末"]
+
+        initiative.departments.set([two])
+        assert titles("温泉", department="one") == []
+        one.slug = "renamed"
+        one.save()
+        initiative.departments.set([one])
+        assert titles("温泉", department="renamed") == ["温泉の末"]
+
+    def test_an_index_that_a_migration_emptied_is_filled(self):
+        document = make_document(title="温泉")
+        SearchEntry.objects.all().delete()
+
+        fill_index(plan=[])
+        assert find("温泉").count == 0
+        fill_index(plan=["a migration"])
+        assert titles("温泉") == [document.title]
+        assert sum(rebuild_all().values()) == SearchEntry.objects.count()
