@@ -1,5 +1,3 @@
-from django.core.exceptions import ValidationError
-
 from portal.figure_resources import FIGURE, FigureResource
 from portal.record_resources import CITED, PUBLICATION, RecordResource
 
@@ -51,23 +49,23 @@ class SettlementItemResource(RecordResource):
             *CITED,
         ]
 
-    def list_wholes(self, key, row):
+    def list_wholes(self, key, texts):
         above = parent_code(key[-1])
         return [(*key[:-1], above)] if above else []
 
-    def complete(self, instance, row, errors):
-        if instance.pk or instance.settlement_id is None:
-            return
-        try:
-            instance._meta.get_field("code").clean(instance.code, instance)
-        except ValidationError as error:
-            errors["code"] = error
-            return
-        for above in self.list_wholes(self.key_of(row), row):
+    def complete(self, run, row, instance, wrong):
+        """Hang a new item on the one above it."""
+        if instance.settlement_id is None or "code" in wrong:
+            return False
+        if not instance._state.adding:
+            return True
+        for above in self.list_wholes((*run.root_key_of(instance), instance.code), ()):
             try:
-                instance.parent = self.find_own(above, above[-1])
+                instance.parent = run.there.get_named(run.find_own(above, above[-1]))
             except ValueError as error:
-                errors["code"] = f"上位の項目が要ります。{error}"
+                wrong["code"] = [f"上位の項目が要ります。{error}"]
+                return False
+        return True
 
 
 class SettlementFigureResource(FigureResource):

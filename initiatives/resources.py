@@ -80,12 +80,13 @@ class IndicatorValueResource(RecordResource):
         super().__init__(**kwargs)
         self.fields["year"].widget = YearCell()
 
-    def complete(self, instance, row, errors):
+    def complete(self, run, row, instance, wrong):
         """Refuse a calendar year for an indicator by fiscal years, and the other way round."""
-        if errors:
-            return
+        if instance.indicator_id is None or "year" in wrong:
+            return True
         is_calendar = instance.indicator.period_kind == PeriodKind.CALENDAR_YEAR
         try:
-            (parse_calendar_year if is_calendar else parse_fiscal_year)(row["年"])
+            (parse_calendar_year if is_calendar else parse_fiscal_year)(run.text(row, "year"))
         except FiscalYearError as error:
-            errors["year"] = str(error)
+            wrong["year"] = [str(error)]
+        return True

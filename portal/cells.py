@@ -10,6 +10,7 @@ import unicodedata
 
 from django.db import models
 from django.utils import timezone
+from django.utils.functional import cached_property
 from import_export.widgets import ManyToManyWidget, Widget
 
 from .amounts import parse_amount, parse_number
@@ -22,17 +23,20 @@ DATE = re.compile(
 )
 REVISION_MARK = re.compile(r"--\d+\Z")
 SEPARATOR = "｜"
+MARKED = re.compile(rf"[\\{SEPARATOR}]")
 
 
 class Cell(Widget):
     """`offered` are the choices that Excel offers; `is_text` keeps Excel from reading numbers.
 
-    `blank` says what a blank cell means where it may be blank.
+    `blank` says what a blank cell means where it may be blank. Where the cell `is_own`, `list_keys`
+    takes the place of `clean`: it returns the keys of the records that a text names.
     """
 
     hint = blank = ""
     offered = ()
     is_text = False
+    is_own = False  # a row may name another row of the same file
 
     def describe(self, value):
         """Return the text of what `render` returned, for a person to compare."""
@@ -175,7 +179,7 @@ class RecordCell(Cell):
     def __init__(self, model, resource_model):
         Widget.__init__(self)
         self.model = model
-        self.is_own = model is resource_model  # a row may name another row of the same file
+        self.is_own = model is resource_model
         self.key = "code" if model.__name__ == "Place" else "slug"
         self.named_by = (
             f"{model._meta.verbose_name}の{model._meta.get_field(self.key).verbose_name}"
@@ -188,23 +192,26 @@ class RecordCell(Cell):
     def render(self, value, **kwargs):
         return getattr(value, self.key) if value else ""
 
+    def list_keys(self, text, key):
+        return [(name,) for name in [text.strip()] if name]
+
+    @cached_property
+    def records(self):
+        records = self.model._default_manager.all()
+        if issubclass(self.model, Revisable):
+            records = records.filter(revises=None)
+        return records.in_bulk(field_name=self.key)
+
     def find(self, key):
-        if self.is_own:
-            return self.resource.find_own((key,), key)
-        if not hasattr(self, "records"):
-            records = self.model._default_manager.all()
-            if issubclass(self.model, Revisable):
-                records = records.filter(revises=None)
-            self.records = records.in_bulk(field_name=self.key)
         if key not in self.records:
-            self.refuse_key(key)
+            raise ValueError(self.say_unknown(key))
         return self.records[key]
 
-    def refuse(self, record):
-        self.refuse_key(getattr(record, self.key))
+    def show_keys(self, keys):
+        return "、".join(name for (name,) in keys)
 
-    def refuse_key(self, key):
-        raise ValueError(
+    def say_unknown(self, key) -> str:
+        return (
             f"「{key}」という{self.named_by}はありません。一覧で確かめるか、先に登録してください。"
         )
 
@@ -217,6 +224,9 @@ class RecordsCell(RecordCell, ManyToManyWidget):
     def clean(self, value, row=None, **kwargs):
         return [self.find(key) for key in split_list(value)]
 
+    def list_keys(self, text, key):
+        return [(name,) for name in split_list(text)]
+
     def render(self, value, **kwargs):
         return "、".join(getattr(record, self.key) for record in value.all()) if value else ""
 
@@ -226,12 +236,13 @@ class PartOfCell(Cell):
 
     hint = "「区分｜項目｜測るもの｜時期」"
     is_text = True
+    is_own = True
 
-    def clean(self, value, row=None, **kwargs):
-        if not value.strip():
-            return None
-        resource = self.resource
-        return resource.find_own(resource.whole_key(resource.key_of(row), value), value)
+    def list_keys(self, text, key):
+        return [(*key[:-4], *split_key(text))] if text.strip() else []
+
+    def show_keys(self, keys):
+        return "".join(join_key(key[-4:]) for key in keys)
 
     def render(self, value, **kwargs):
         return join_key(value.key) if value else ""
@@ -280,7 +291,7 @@ def split_list(text: str) -> list[str]:
 
 def join_key(key: tuple[str, ...]) -> str:
     r"""Return "区分｜項目｜測るもの｜時期"; a ｜ or \ within a part stands after a \."""
-    return SEPARATOR.join(re.sub(rf"[\\{SEPARATOR}]", r"\\\g<0>", part) for part in key)
+    return SEPARATOR.join([MARKED.sub(r"\\\g<0>", part) for part in key])
 
 
 def split_key(text: str, length: int = 4) -> tuple[str, ...]:
@@ -288,6 +299,8 @@ def split_key(text: str, length: int = 4) -> tuple[str, ...]:
 
     Raises ValueError where there are not `length` parts, or a \ stands before nothing.
     """
+    if "\\" not in text and text.count(SEPARATOR) == length - 1:
+        return tuple([part.strip() for part in text.split(SEPARATOR)])
     parts = re.findall(rf"((?:\\.|[^\\{SEPARATOR}])*){SEPARATOR}", text + SEPARATOR, re.DOTALL)
     key = tuple(re.sub(r"\\(.)", r"\1", part, flags=re.DOTALL).strip() for part in parts)
     if len(key) != length or sum(map(len, parts)) + length != len(text) + 1:

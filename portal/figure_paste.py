@@ -28,7 +28,7 @@ USES = {
 }
 OPTIONAL = ["as_printed", "note", "locator"]  # without a column, what is there stays
 KNOWN = {name: use for use, name in USES.items()} | {"値": NUMBER, "備考": "note", "名称": "label"}
-UNIT = re.compile(r"(.*?)\s*[（(［\[](?:単位[：:])?([^（）()［］\[\]]+)[）)］\]]", re.DOTALL)
+UNIT = re.compile(r"(.*)[（(［\[](?:単位[：:])?([^（）()［］\[\]]+)[）)］\]]", re.DOTALL)
 
 
 class ColumnsForm(forms.Form):

@@ -1,6 +1,5 @@
 """The spreadsheets of figures, whose rows may name one another."""
 
-from .cells import split_key
 from .record_resources import CITED, RecordResource
 
 FIGURE_KEY = ["group", "label", "measure", "period"]
@@ -20,21 +19,20 @@ FIGURE = [
 class FigureResource(RecordResource):
     """Figures of records; a part may stand before or after its whole."""
 
-    def list_wholes(self, key, row):
-        text = row.get(self.headers["part_of"], "")
+    whole_columns = ("part_of",)
+
+    def list_wholes(self, key, texts):
         try:
-            return [self.whole_key(key, text)] if text.strip() else []
+            return self.fields["part_of"].widget.list_keys(*texts, key)
         except ValueError:
             return []  # told when the cell is read
 
-    def whole_key(self, key, text):
-        return (*key[: -len(FIGURE_KEY)], *split_key(text))
-
-    def complete(self, instance, row, errors):
+    def complete(self, run, row, instance, wrong):
         """Refuse a whole that is, by figures of which the file may not tell, a part of this one."""
-        seen, above, record = set(), instance.part_of, self.key_of(row)[: -len(FIGURE_KEY)]
-        while above and above.pk not in seen:
-            if above.pk == instance.pk:
-                errors["part_of"] = "内訳をたどると、この数値に戻って輪になります。"
-            seen.add(above.pk)
-            above = self.existing.get((*record, *above.key), above).part_of
+        seen, above = set(), instance.part_of_id
+        while above is not None and above not in seen:
+            if above == instance.pk:
+                wrong["part_of"] = ["内訳をたどると、この数値に戻って輪になります。"]
+            seen.add(above)
+            above = run.there.above.get(above)
+        return True

@@ -1,20 +1,32 @@
 """The pages of past imports: what each changed, its file, and the way back."""
 
+from collections.abc import Iterator
 from urllib.parse import quote
 
 from django.apps import apps
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.views.decorators.http import require_POST
 
+from .csv_text import iter_csv
 from .history_admin import require_numbers
 from .import_log import UndoError, undo_import
+from .import_results import iter_rows
 from .models import ImportLog, ImportState
 from .rights import rights_of
+
+CHANGES_HEADER = ["行", "区分", "記録", "列", "前", "後"]
+
+
+def iter_changes(report: dict) -> Iterator[list]:
+    for row in iter_rows(report):
+        kind = "新規" if row.kind == "new" else "変更"
+        for cell in row.cells or [("", "", "")]:
+            yield [row.line, kind, row.record, *cell]
 
 
 @admin.register(ImportLog)
@@ -30,6 +42,7 @@ class ImportLogAdmin(admin.ModelAdmin):
         wrap, name = self.admin_site.admin_view, "portal_importlog"
         return [
             path("<int:pk>/file/", wrap(self.file_view), name=f"{name}_file"),
+            path("<int:pk>/changes.csv", wrap(self.changes_view), name=f"{name}_changes"),
             path("<int:pk>/undo/", wrap(require_POST(self.undo_view)), name=f"{name}_undo"),
             *super().get_urls(),
         ]
@@ -74,6 +87,8 @@ class ImportLogAdmin(admin.ModelAdmin):
             "kind": self.kind(log),
             "media": self.media,
             "can_undo": log.state == ImportState.IMPORTED,
+            "changed_rows": log.new_count + log.changed_count,
+            "changes_address": reverse("admin:portal_importlog_changes", args=[log.pk]),
             "file_address": reverse("admin:portal_importlog_file", args=[log.pk]),
             "undo_address": reverse("admin:portal_importlog_undo", args=[log.pk]),
         }
@@ -86,6 +101,14 @@ class ImportLogAdmin(admin.ModelAdmin):
         log = self.get_log(request, pk)
         response = HttpResponse(bytes(log.file), content_type="application/octet-stream")
         response["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(log.file_name)}"
+        return response
+
+    def changes_view(self, request, pk):
+        """Answer each cell that an import changed as a row of CSV."""
+        log = self.get_log(request, pk)
+        parts = iter_csv(CHANGES_HEADER, iter_changes(log.report))
+        response = StreamingHttpResponse(parts, content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = f'attachment; filename="import-{log.pk}-changes.csv"'
         return response
 
     def undo_view(self, request, pk):

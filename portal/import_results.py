@@ -1,11 +1,18 @@
-"""What an import found, row by row, as the preview shows it."""
+"""What an import found, row by row, as the preview shows it and the log keeps it."""
 
+import base64
+import hashlib
+import json
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from import_export.results import Result, RowResult
-
-LINE = "\0行"  # the column in which a dataset carries the line of the file; no file has it
+ROWS_SHOWN = 200  # of each group; the counts and the digest are of all
+PROBLEMS_SHOWN = 1_000
+PACKED_TOGETHER = 200
+PIECE = 2**16
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True)
@@ -24,74 +31,118 @@ class Cell(NamedTuple):
     new: str
 
 
-class RecordRow(RowResult):
-    @property
-    def line(self):
-        return self.row_values[LINE]
+class RecordRow(NamedTuple):
+    """A row of the file; `cells` are those that it changes, all that are not blank of a new record."""
+
+    line: int
+    kind: str  # "new", "update" or "skip"
+    record: str
+    cells: list[Cell]
+
+
+class RecordResult:
+    """`revisions` are the public records that changed: (name, whether a new 改訂案 was made).
+
+    Of each group the first rows are held as they are; all changes are counted, and kept packed.
+    `versions` is what undoes the import, as `ImportLog.versions` tells.
+    """
+
+    def __init__(self, source: str = ""):
+        self.source, self.base_errors = source, []
+        self.problems, self.problem_count = [], 0
+        self.totals = {"new": 0, "update": 0, "skip": 0}
+        self.rows = {kind: [] for kind in self.totals}
+        self.revisions, self.versions = [], []
+        self._digest, self._packer, self._packed = hashlib.sha256(), zlib.compressobj(1), []
+        self._waiting: list[RecordRow] = []
+
+    def refuse(self, error):
+        """Add what concerns the file as a whole: an Error of django-import-export."""
+        self.base_errors.append(error)
+
+    def add_problem(self, problem: Problem):
+        self.problem_count += 1
+        if len(self.problems) < PROBLEMS_SHOWN:
+            self.problems.append(problem)
+
+    def add_change(self, row: RecordRow):
+        self.totals[row.kind] += 1
+        shown = self.rows[row.kind]
+        if len(shown) < ROWS_SHOWN:
+            shown.append(row)
+        self._waiting.append(row)
+        if len(self._waiting) == PACKED_TOGETHER:
+            self._pack()
+
+    def _pack(self):
+        """Take the rows that wait into the digest and into what is kept packed."""
+        if self._waiting:
+            line = (encode(self._waiting) + "\n").encode()
+            self._digest.update(line)
+            self._packed.append(self._packer.compress(line))
+            self._waiting = []
+
+    def add_same(self, line: int, name_record):
+        """Count a row that changes nothing; `name_record()` is asked only for what is shown."""
+        self.totals["skip"] += 1
+        if len(self.rows["skip"]) < ROWS_SHOWN:
+            self.rows["skip"].append(RecordRow(line, "skip", name_record(), []))
+
+    def sort(self):
+        """Put what is shown in the order of the file."""
+        self.problems.sort(key=lambda problem: problem.line)
+        for rows in self.rows.values():
+            rows.sort(key=lambda row: row.line)
+
+    def has_errors(self) -> bool:
+        return bool(self.problems or self.base_errors)
 
     @property
-    def record(self):
-        return self.object_repr
+    def more_problems(self) -> int:
+        return self.problem_count - len(self.problems)
 
     @property
-    def cells(self):
-        return self.diff
-
-
-class RecordResult(Result):
-    """`revisions` are the public records that changed: (name, whether a new 改訂案 was made)."""
-
-    problems = ()
-    revisions = ()
-    versions = ()
-    source = ""
-
-    def has_errors(self):
-        return bool(self.problems or super().has_errors())
+    def new_rows(self) -> list[RecordRow]:
+        return self.rows["new"]
 
     @property
-    def new_rows(self):
-        return [row for row in self.rows if row.is_new()]
+    def changed_rows(self) -> list[RecordRow]:
+        return self.rows["update"]
 
     @property
-    def changed_rows(self):
-        return [row for row in self.rows if row.is_update()]
-
-    @property
-    def same_rows(self):
-        return [row for row in self.rows if row.is_skip()]
+    def same_rows(self) -> list[RecordRow]:
+        return self.rows["skip"]
 
     def report(self) -> dict:
-        """Return what changes, as JSON: the same for the same changes."""
+        """Return what changes, as JSON: the same but for `packed` for the same changes."""
+        self._pack()
+        packed = b"".join(self._packed) + self._packer.copy().flush()
         return {
             "source": self.source,
             "revisions": [list(pair) for pair in self.revisions],
             "rows": [
-                {
-                    "line": row.line,
-                    "kind": row.import_type,
-                    "record": row.object_repr,
-                    "cells": [list(cell) for cell in row.diff],
-                }
-                for row in self.rows
-                if not row.is_skip()
+                row._asdict() | {"cells": [list(cell) for cell in row.cells]}
+                for row in sorted(self.new_rows + self.changed_rows)
             ],
+            "digest": self._digest.hexdigest(),
+            "packed": base64.b64encode(packed).decode(),
         }
 
 
-class RecordDiff:
-    """The cells that a row changes; all that are not blank where the record is new."""
+def is_same_report(one: dict, other: dict) -> bool:
+    """Tell whether two imports change the same; how far their rows are packed may differ."""
+    return one | {"packed": ""} == other | {"packed": ""}
 
-    def __init__(self, resource, instance, new):
-        self.old = resource.export_texts(instance) if not new else {}
-        self.new = {}
 
-    def compare_with(self, resource, instance):
-        self.new = resource.export_texts(instance)
-
-    def as_html(self):
-        return [
-            Cell(column, self.old.get(column, ""), text)
-            for column, text in self.new.items()
-            if text != self.old.get(column, "")
-        ]
+def iter_rows(report: dict) -> Iterator[RecordRow]:
+    """Return all rows of a report that change something, in the order in which they were read."""
+    if "packed" not in report:
+        yield from (RecordRow(**row) for row in report["rows"])
+        return
+    unpacker, rest = zlib.decompressobj(), b""
+    data = base64.b64decode(report["packed"])
+    while data:
+        *lines, rest = (rest + unpacker.decompress(data, PIECE)).split(b"\n")
+        data = unpacker.unconsumed_tail
+        for line in lines:
+            yield from (RecordRow(*row) for row in json.loads(line))

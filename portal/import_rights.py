@@ -13,7 +13,7 @@ NEW_IS_DRAFT = (
 
 
 class ImportRights:
-    """Adds to a resource, whose `targets` and `rights` are known, what it refuses."""
+    """Adds to an import, whose `targets` and `rights` are known, what it refuses."""
 
     def is_state(self, name) -> bool:
         """Tell whether a column is of the record's way to the public, not of its content."""
@@ -26,9 +26,8 @@ class ImportRights:
             return "" if target.is_hidden and not self.is_root else target.refusal
         return "" if may_add(self.root_model, self.rights) else FOREIGN
 
-    def takes_state(self, instance, name, value, row) -> bool:
+    def takes_state(self, target, name, value) -> bool:
         """Tell whether an import may set this; raise ValueError where the cell asks for a step."""
-        target = self.targets.get(self.key_of(row))
         record = target and target.record
         if name == "status":
             if value not in ([record.status] if record else ["", Status.DRAFT]):
@@ -43,17 +42,16 @@ class ImportRights:
             )
         return False
 
-    def check_named(self, instance, model_field, value):
-        """Refuse a record that the user may not choose, unless it is chosen already."""
-        chosen = value if model_field.many_to_many else [value] if value else []
-        held = set()
-        if not instance._state.adding and model_field.many_to_many:
-            held = {record.pk for record in getattr(instance, model_field.name).all()}
-        elif not instance._state.adding:
-            held = {getattr(instance, model_field.attname)}
-        for record in chosen:
-            if record.pk not in held and not self.may_name(model_field, record):
-                self.fields[model_field.name].widget.refuse(record)
+    def refuse_named(self, column, said, held) -> str:
+        """Return why a cell may not name what it names; "" where it may, or where it is so already.
+
+        `held` is the number that the record held before, or the numbers.
+        """
+        kept = held if isinstance(held, set | tuple) else {held}
+        for record in said.records:
+            if record.pk not in kept and not self.may_name(column.field, record):
+                return column.cell.say_unknown(getattr(record, column.cell.key))
+        return ""
 
     def may_name(self, model_field, record) -> bool:
         if getattr(record, "status", None) == Status.BINNED:
@@ -67,24 +65,20 @@ class ImportRights:
             self.visible[model] = set(seen.order_by().values_list("pk", flat=True))
         return record.pk in self.visible[model]
 
-    def check_departments(self, instance, held, row, errors):
+    def departments_of(self, values, links) -> set[int]:
+        """Return the numbers of the departments of a record, by its values and what it is linked to."""
+        path = self.model.department_path
+        field = self.model._meta.get_field(path)
+        if not field.many_to_many:
+            return {values[self.there.fields.index(field)]} - {None}
+        return set(links[path] if path in links else self.there.links[path].get(values[0], ()))
+
+    def check_departments(self, before, after, errors):
         """Refuse a record that would not be, or a department that is not, of the user's."""
-        path = getattr(self._meta.model, "department_path", None)
-        name = next((name for name in self.fields if name.split("__")[0] == path), None)
-        if not path or self.rights.is_over_all or name in errors:
+        path = self.model.department_path
+        name = next(name for name in self.by_name if name.split("__")[0] == path)
+        if name in errors:
             return
-        field, chosen = self.fields[name], list_departments(instance)
-        if field.column_name in row and instance._meta.get_field(path).many_to_many:
-            chosen = {record.pk for record in field.clean(row)}
-        if chosen - held - self.rights.editing or chosen.isdisjoint(self.rights.editing):
-            errors[name] = "自分の部局を書いてください。"
-
-
-def list_departments(record) -> set[int]:
-    """Return the numbers of the departments that a record belongs to, saved or as it is now."""
-    path = getattr(type(record), "department_path", None)
-    if path is None or (record._state.adding and record._meta.get_field(path).many_to_many):
-        return set()
-    if record._meta.get_field(path).many_to_many:
-        return {department.pk for department in getattr(record, path).all()}
-    return {getattr(record, f"{path}_id")} - {None}
+        editing = self.rights.editing
+        if after - before - editing or after.isdisjoint(editing):
+            errors[name] = ["自分の部局を書いてください。"]

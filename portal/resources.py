@@ -21,9 +21,10 @@ class DepartmentResource(RecordResource):
             "position",
         ]
 
-    def list_wholes(self, key, row):
-        named = [row.get(self.headers[name], "") for name in ("parent", "successors")]
-        return [(slug,) for slug in split_list("、".join(named))]
+    whole_columns = ("parent", "successors")
+
+    def list_wholes(self, key, texts):
+        return [(slug,) for slug in split_list("、".join(texts))]
 
 
 class SourceDocumentResource(RecordResource):

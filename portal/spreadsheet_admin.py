@@ -16,6 +16,7 @@ from . import versions
 from .audit import AuditAction, write_audit
 from .figure_paste import PasteForm, find_problems, make_file
 from .import_log import describe, finish_import, keep_file
+from .import_results import is_same_report
 from .models import ImportLog, ImportState, Role
 from .publishing import Status
 from .record_admin import CITED_FIELDSET, RecordAdmin
@@ -29,9 +30,10 @@ from .spreadsheet_formats import (
     SpreadsheetExportForm,
     SpreadsheetImportForm,
     Xlsx,
+    describe_table,
     file_name,
     make_workbook,
-    read_dataset,
+    read_table,
 )
 from .spreadsheets import SpreadsheetError
 from .workflow import has_role
@@ -121,8 +123,9 @@ class SpreadsheetAdmin(ImportExportMixin, RecordAdmin):
         return self.show_import(request, result=result, **context)
 
     def run_import(self, request, data, name, encoding, *, dry_run):
+        table = read_table(data, encoding)
         return self.resource_classes[0]().import_data(
-            read_dataset(data, encoding), dry_run, user=request.user, file_name=name
+            table, dry_run, user=request.user, file_name=name, source=describe_table(table)
         )
 
     def show_import(self, request, **context):
@@ -164,10 +167,9 @@ class SpreadsheetAdmin(ImportExportMixin, RecordAdmin):
                 form.cleaned_data["encoding"],
                 dry_run=False,
             )
-            if result.has_errors() or result.report() != log.report:
+            if result.has_errors() or not is_same_report(result.report(), log.report):
                 transaction.set_rollback(True)
             else:
-                self.generate_log_entries(result, request)
                 finish_import(log, result, request)
         if log.state == ImportState.PREVIEWED:
             return self.ask_again(request, log, result, form)

@@ -13,7 +13,6 @@ import datetime
 import io
 import re
 import unicodedata
-import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import IO, Any, NamedTuple
@@ -26,6 +25,8 @@ from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.escape import unescape
 from openpyxl.worksheet.datavalidation import DataValidation
+
+from .office_files import OfficeFileError, check_office_file
 
 
 class SpreadsheetError(ValueError):
@@ -58,7 +59,7 @@ GUIDE_HEADER = ("列名", "要るか", "書き方", "選べる値", "空欄の�
 DICTIONARY_HEADER = ("列名", "意味", "単位・形式", "必須")
 MEGABYTE = 2**20
 MAX_COLUMNS = 500
-MAX_UNPACKED = 200 * MEGABYTE
+MAX_SHARED = 50_000
 MAX_CELL_LENGTH = 32_767  # of Excel
 MAX_EXACT_DIGITS = 15  # of a number in Excel
 MAX_PROBLEMS = 20
@@ -162,15 +163,12 @@ def read_xlsx(data: bytes, *, max_bytes: int = 10 * MEGABYTE, max_rows: int = 10
             "パスワード付きのファイルか、古い形式（.xls）です。パスワードを外し、.xlsx で保存してください。"
         )
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            unpacked = sum(part.file_size for part in archive.infolist())
-        if unpacked > MAX_UNPACKED:
-            raise SpreadsheetError(
-                f"展開すると{MAX_UNPACKED // MEGABYTE}MBを超えるファイルです。分けてください。"
-            )
+        check_office_file(data)
         return _make_table(_xlsx_rows(data), "xlsx", False, max_rows)
     except SpreadsheetError:
         raise
+    except OfficeFileError as error:
+        raise SpreadsheetError(str(error)) from error
     except Exception as error:  # openpyxl raises whatever a damaged part happens to cause
         raise SpreadsheetError(
             "Excel（.xlsx）のファイルとして読めません。Excel で開き、.xlsx で保存し直してください。"
@@ -199,23 +197,6 @@ def write_csv(
         problems, f"{CSV_ENCODINGS[encoding]}で書けない文字があります。UTF-8 で書き出してください"
     )
     return b"".join(_csv_parts(header, rows, encoding))
-
-
-def iter_csv(
-    header: Sequence[str],
-    rows: Iterable[Sequence[Any]],
-    encoding: str = "utf-8-sig",
-    *,
-    is_checked: bool = False,
-) -> Iterator[bytes]:
-    """Return the parts of what `write_csv` returns, row by row.
-
-    CP932 is checked as a whole before the first part, so that no download breaks off; unless the
-    caller `is_checked`, by `refuse_lost_characters`.
-    """
-    if encoding == "cp932" and not is_checked:
-        return iter([write_csv(header, rows, encoding)])
-    return _csv_parts(header, rows, encoding)
 
 
 def refuse_lost_characters(rows: Iterable[Sequence[Any]], encoding: str) -> None:
@@ -380,7 +361,7 @@ def _xlsx_rows(data: bytes) -> Iterator[tuple[int, list[str]]]:
         )
     sheet.reset_dimensions()  # a file may state millions of rows that it does not have
     with sheet._get_source() as source:
-        _refuse_formula_without_result(source)
+        _check_cells(source)
     for number, row in enumerate(sheet.iter_rows(), start=1):
         if len(row) > MAX_COLUMNS:
             raise SpreadsheetError(
@@ -394,11 +375,26 @@ def _xlsx_rows(data: bytes) -> Iterator[tuple[int, list[str]]]:
         yield number, [_text_of_cell(cell.value) for cell in row]
 
 
-def _refuse_formula_without_result(source: Any) -> None:
+def _check_cells(source: Any) -> None:
+    """Refuse what openpyxl would not tell of, or read into memory first, naming the cell or row."""
     # openpyxl, whose parser is the same, cannot tell a missing result from the result "".
-    for _, element in ElementTree.iterparse(source):  # noqa: S314
+    cells = 0
+    for event, element in ElementTree.iterparse(source, ["start", "end"]):  # noqa: S314
+        if event == "start":
+            if element.tag.endswith("}row"):
+                cells = 0
+                if not 1 <= int(element.get("r") or 1) <= MAX_SHEET_ROWS:
+                    raise SpreadsheetError(f"行の番号が1から{MAX_SHEET_ROWS:,}までではありません。")
+            continue
+        if element.tag.endswith("}row"):
+            element.clear()
         if not element.tag.endswith("}c"):
             continue
+        cells += 1
+        if cells > MAX_COLUMNS:
+            raise SpreadsheetError(
+                f"{MAX_COLUMNS}列を超える行があります。余分な列を削除してください。"
+            )
         has_result = element.get("t") == "str" or element.findtext("{*}v")
         if element.find("{*}f") is not None and not has_result:
             raise SpreadsheetError(
@@ -415,7 +411,7 @@ def _text_of_cell(value: Any) -> str:
         value = value.date()
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return _text_of(value)
+    return text_of(value)
 
 
 def _make_table(
@@ -424,19 +420,26 @@ def _make_table(
     _, first = next(numbered, (1, []))
     header = _parse_header(first)
     width, rows, blank_rows = len(header), [], 0
+    shared: dict[str, str] = {}  # most cells of a table repeat, and are held once
     for line, cells in numbered:
-        if not any(cell.strip() for cell in cells):
+        text = "".join(cells)
+        if not text or text.isspace():
             blank_rows += 1
             continue
-        if any(cell.strip() for cell in cells[width:]):
+        if len(cells) > width and any(cell.strip() for cell in cells[width:]):
             raise SpreadsheetError(
                 f"{line}行目: 見出しは{width}列ですが、{len(cells)}列あります。"
                 'コンマを含むセルは「"」で囲み、余分な列は削除してください。'
             )
         if len(rows) == max_rows:
             raise SpreadsheetError(f"データが{max_rows:,}行を超えています。分けてください。")
-        padded = [unguard(cell) for cell in cells[:width]] + [""] * (width - len(cells))
-        rows.append(Row(line, tuple(padded)))
+        if "'" in text:
+            cells = [unguard(cell) for cell in cells]
+        if len(cells) != width:
+            cells = cells[:width] + [""] * (width - len(cells))
+        if len(shared) > MAX_SHARED:
+            shared.clear()
+        rows.append(Row(line, tuple(map(shared.setdefault, cells, cells))))
     return Table(header, tuple(rows), encoding, ambiguous, blank_rows)
 
 
@@ -456,7 +459,7 @@ def _parse_header(cells: list[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _text_of(value: Any) -> str:
+def text_of(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -481,7 +484,7 @@ def _csv_parts(
     stream = io.StringIO(newline="")
     writer = csv.writer(stream)
     for row in _all_rows(header, rows):
-        writer.writerow([guard(_text_of(cell)) for cell in row])
+        writer.writerow([guard(text_of(cell)) for cell in row])
         yield stream.getvalue().encode(codec)
         stream.seek(0)
         stream.truncate()
@@ -499,7 +502,7 @@ def _problems(number: int, header: Sequence[str], row: Sequence[Any], find_bad: 
     return [
         f"{number}行目「{name}」の{bad}"
         for name, cell in zip(header, row, strict=True)
-        if (bad := find_bad(_text_of(cell)))
+        if (bad := find_bad(text_of(cell)))
     ]
 
 
@@ -614,7 +617,7 @@ def _open_sheet(
 
 
 def _display_width(value: Any) -> int:
-    lines = _text_of(value).splitlines() or [""]
+    lines = text_of(value).splitlines() or [""]
     return max(sum(1 + (unicodedata.east_asian_width(c) in "FWA") for c in line) for line in lines)
 
 
@@ -630,7 +633,7 @@ def _make_cell(
         cell.value = value
     else:
         # XML turns a carriage return into a newline, and Excel reads "_x000D_" as one.
-        text = re.sub(r"_(?=x[0-9A-Fa-f]{4}_)", "_x005F_", guard(_text_of(value)))
+        text = re.sub(r"_(?=x[0-9A-Fa-f]{4}_)", "_x005F_", guard(text_of(value)))
         cell.value = text.replace("\r", "_x000D_")
         cell.data_type = "s"
     return cell

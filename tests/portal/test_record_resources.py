@@ -302,8 +302,8 @@ class TestBadFiles:
             (b"\xef\xbb\xbf\xe7\x94\xa8\xe8\xaa\x9e\n\xff", "2行目"),
             (b"PK\x03\x04broken", "Excel（.xlsx）のファイルとして読めません"),
             (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, ".xls"),
-            (b"x" * (10 * 2**20 + 1), "10MBを超える"),
-            (("用語,読み\n" + "a,b\n" * 5_001).encode(), "5,000行を超えています"),
+            (b"x" * (40 * 2**20 + 1), "40MBを超える"),
+            (("用語,読み\n" + "a,b\n" * 200_001).encode(), "200,000行を超えています"),
         ],
         ids=lambda value: value if isinstance(value, str) else "",
     )

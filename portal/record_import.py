@@ -1,0 +1,417 @@
+"""One import: the rows of a file are read, compared and checked as a whole, then written in bulk."""
+
+import logging
+
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db import DataError, IntegrityError, models, transaction
+from import_export.results import Error
+
+from .held_records import HeldRecords
+from .import_columns import Parsed, say
+from .import_results import Cell, Problem, RecordResult, RecordRow
+from .import_rights import ImportRights
+from .import_targets import find_targets
+from .rights import Rights, rights_of
+from .row_checks import checks_of
+from .row_order import put_in_order
+from .row_writing import Change, connection_of
+
+logger = logging.getLogger(__name__)
+
+NOT_SAVED = (
+    "データベースが受け付けなかったため、何も保存していません。もう一度内容を確かめてください。"
+    "また同じになるときは、システムの管理者に知らせてください。"
+)
+PLAIN_PRE_SAVE = {
+    kind.pre_save
+    for kind in (models.Field, models.DateField, models.DateTimeField, models.FileField)
+}
+
+
+class RecordImport(ImportRights):
+    """What an import knows of its file, and what it found; `write(self)` saves `changes`."""
+
+    def __init__(self, resource, table, user, *, dry_run, source=""):
+        self.resource, self.rows, self.source = resource, table.rows, source
+        self.user, self.dry_run = user, dry_run
+        self.rights = rights_of(user) if user else Rights()
+        self.visible: dict = {}
+        self.limits_departments = not self.rights.is_over_all and hasattr(
+            resource._meta.model, "department_path"
+        )
+        self.model, self.is_root = resource._meta.model, resource.is_root
+        self.root_model, self.root_size = resource.root_model, len(resource.root_paths)
+        self.columns = resource.make_columns(table.header)
+        self.by_name = {column.name: column for column in self.columns}
+        self.key_columns = [self.by_name[name] for name in resource.get_import_id_fields()]
+        self.key_names = {NON_FIELD_ERRORS, *resource.get_import_id_fields()}
+        own = [column for column in self.columns if column.is_set and column.at is not None]
+        self.state_columns = [column for column in own if self.is_state(column.name)]
+        self.set_columns = [
+            column for column in own if not column.is_key and column not in self.state_columns
+        ]
+        self.settable = set(self.set_columns)
+        self.plain_columns = [
+            (column.parsed, column.at, column.compare, column.index)
+            for column in self.set_columns
+            if not (column.is_own or column.is_many)
+        ]
+        self.linking_columns = [c for c in self.set_columns if c.is_own or c.is_many]
+        self.special_columns = {*self.state_columns, *(c for c in own if c.is_own)}
+        self.plan_of_new = [
+            (
+                column,
+                None if column.at is None or column in self.special_columns else column.said_of_new,
+                column.at,
+                column.index,
+            )
+            for column in self.columns
+        ]
+        fields, connection = self.model._meta.concrete_fields, connection_of(self.model)
+        self.template = [field.get_default() for field in fields]
+        self.stored_template = [
+            field.get_db_prep_save(value, connection)
+            for field, value in zip(fields, self.template, strict=True)
+        ]
+        self.computed = [
+            (index, field)
+            for index, field in enumerate(fields)
+            if type(field).pre_save not in PLAIN_PRE_SAVE
+        ]
+        self.checks = checks_of(self.model)
+        self.has_clean = self.model.clean is not models.Model.clean
+        self.keys: list = []
+        self.first: dict = {}
+        self.key_errors: dict = {}
+
+    def run(self, write) -> RecordResult:
+        """Import, or try to; nothing is saved where the result has errors."""
+        self.result = RecordResult(self.source)
+        try:
+            with transaction.atomic():
+                self.read_keys()
+                roots = {self.root_key(key) for key in self.first}
+                paths = self.resource.root_paths
+                self.targets = find_targets(
+                    self.root_model, paths, roots, self.rights, lock=not self.dry_run
+                )
+                self.examine()
+                if not self.dry_run and not self.result.has_errors():
+                    with self.resource.around_import():
+                        write(self)
+                if self.dry_run or self.result.has_errors():
+                    transaction.set_rollback(True)
+        except (DataError, IntegrityError):
+            logger.exception("the database refused an import")
+            self.result.base_errors.append(Error(ValueError(NOT_SAVED)))
+        return self.result
+
+    def root_key(self, key) -> tuple:
+        return key[: self.root_size]
+
+    def root_key_of(self, instance) -> tuple:
+        """Return the key of the record that a part hangs on at once."""
+        return self.there.roots[getattr(instance, self.there.owner.attname)]
+
+    def text(self, row, name) -> str:
+        """Return what a row of the file says in a column; "" where it has none."""
+        column = self.by_name.get(name)
+        return "" if column is None or column.at is None else row.cells[column.at]
+
+    def read_keys(self):
+        """Read the key of each row; a record may stand in one row only."""
+        parts = [(column.parsed, column.at) for column in self.key_columns]
+        for number, row in enumerate(self.rows):
+            cells = row.cells
+            found = [parsed[cells[at]] for parsed, at in parts]
+            if any(part.error for part in found):
+                self.keys.append(None)
+                self.key_errors[number] = {
+                    column.name: [part.error]
+                    for column, part in zip(self.key_columns, found, strict=True)
+                    if part.error
+                }
+                continue
+            key = tuple([part.value for part in found])
+            first = self.first.setdefault(key, number)
+            self.keys.append(key)
+            if first != number:
+                line = self.rows[first].line
+                message = f"同じ記録が{line}行目にもあります。どちらか一つにしてください。"
+                self.key_errors[number] = {NON_FIELD_ERRORS: [message]}
+
+    def examine(self):
+        """Compare and check all rows with what is there: sets `result` and `changes`."""
+        self.result = RecordResult(self.source)
+        self.there = HeldRecords(self.resource, self.key_columns, self.targets)
+        self.changes: list[Change] = []
+        self.changed_roots: set[tuple] = set()
+        self.refusals: dict = {}
+        self.order_rows()
+        for number in self.order:
+            self.examine_row(number)
+        self.result.sort()
+        self.result.revisions = [
+            (str(target.record), target.is_new_revision or target.needs_revision)
+            for target in self.changed_targets
+            if target.is_revision
+        ]
+
+    @property
+    def changed_targets(self) -> list:
+        return [target for key, target in self.targets.items() if key in self.changed_roots]
+
+    def order_rows(self):
+        """Set in which order the rows are examined: each after those that it needs."""
+        places = [self.by_name[name].at for name in self.resource.whole_columns]
+        wholes, is_ordered = {}, True
+        for key, number in self.first.items():
+            cells = self.rows[number].cells
+            texts = ["" if at is None else cells[at] for at in places]
+            if places and not any(texts):
+                continue
+            for whole in self.resource.list_wholes(key, texts):
+                if whole in self.first:
+                    wholes.setdefault(key, []).append(whole)
+                    is_ordered = is_ordered and self.first[whole] < number
+        self.order, self.loops = range(len(self.rows)), set()
+        if not is_ordered:
+            ordered, self.loops = put_in_order({key: wholes.get(key, []) for key in self.first})
+            first = [self.first[key] for key in ordered]
+            self.order = [*first, *sorted(set(self.order) - set(first))]
+
+    def examine_row(self, number):
+        key, row = self.keys[number], self.rows[number]
+        root = self.root_key(key) if key else None
+        if root not in self.refusals:
+            self.refusals[root] = self.refuse(key)
+        if refusal := self.refusals[root]:
+            self.result.add_problem(Problem(row.line, "", "", refusal))
+            return
+        errors = {}
+        if number in self.key_errors:
+            errors = {name: list(told) for name, told in self.key_errors[number].items()}
+        held = self.there.rows.get(key)
+        states = self.read_states(row, key, held, errors) if self.state_columns else {}
+        if held is None:
+            self.examine_new(row, key, errors, states)
+        elif errors or states or self.differs(held, row.cells, key):
+            self.examine_change(row, key, held, errors, states)
+        else:
+            self.result.add_same(row.line, lambda: str(self.there.make_instance(held)))
+
+    def differs(self, held, cells, key) -> bool:
+        """Tell whether a row says something else than what is there, or cannot be read yet."""
+        for parsed, at, compare, index in self.plain_columns:
+            said = parsed[cells[at]]
+            if said.error or said.held != compare[held[index]]:
+                return True
+        for column in self.linking_columns:
+            said = self.read_links(column, cells[column.at], key)
+            if said.error or said.held != self.held_of(column, held):
+                return True
+        return False
+
+    def held_of(self, column, held):
+        """Return what a record holds, as `Parsed.held` is it of a text."""
+        if column.is_many:
+            return self.there.links[column.name].get(held[0], set())
+        return column.compare[held[column.index]]
+
+    def read_links(self, column, text, key) -> Parsed:
+        """Return what a cell says that names several records, or records of its own kind."""
+        if not column.is_own:
+            return column.parsed[text]
+        try:
+            keys = column.cell.list_keys(text, key or ()) if text else []
+            pks = [self.find_own(named, named[0] if len(named) == 1 else text) for named in keys]
+        except ValueError as error:
+            return Parsed(error=str(error))
+        return column.make_own(pks, keys)
+
+    def find_own(self, key, text) -> int:
+        """Return the number of a record of this model, also of one that the file itself brings."""
+        if key in self.loops:
+            raise ValueError(
+                f"「{text}」をたどると、この行に戻って輪になります。どれか一つを直してください。"
+            )
+        pk = self.there.numbers.get(key)
+        if pk is None and key in self.first:
+            line = self.rows[self.first[key]].line
+            raise ValueError(
+                f"「{text}」の行（{line}行目）に誤りがあります。先にその行を直してください。"
+            )
+        pk = self.there.find_other(key) if pk is None else pk
+        if pk is None:
+            raise ValueError(
+                f"「{text}」という{self.model._meta.verbose_name}はありません。"
+                "書き方を確かめるか、この表に行を加えてください。"
+            )
+        return pk
+
+    def read_states(self, row, key, held, errors) -> dict:
+        """Return what a row changes of how far its record is, by column."""
+        target, found = self.targets.get(key), {}
+        for column in self.state_columns:
+            said = column.parsed[row.cells[column.at]]
+            try:
+                if said.error:
+                    raise ValueError(said.error)
+                if self.takes_state(target, column.name, said.value) and (
+                    held is None or said.held != self.held_of(column, held)
+                ):
+                    found[column] = said
+            except ValueError as error:
+                errors[column.name] = [str(error)]
+        return found
+
+    def read_special(self, column, row, key, states) -> Parsed:
+        if column in self.state_columns:
+            return states.get(column, column.default)
+        return self.read_links(column, row.cells[column.at], key)
+
+    def examine_new(self, row, key, errors, states):
+        there, texts = self.there, row.cells
+        values, stored = self.template.copy(), self.stored_template.copy()
+        values[0] = -1 - len(self.changes)
+        found, links, cells = {}, {}, []
+        if there.owner and key and not errors:
+            owner = there.owners.get(key[: there.owner_size])
+            values[there.owner_at] = stored[there.owner_at] = owner
+            if owner is None:
+                errors |= self.refuse_owner(row)
+        for column, say_of_new, at, index in self.plan_of_new:
+            if say_of_new:
+                said = say_of_new[texts[at]]
+            elif at is None:
+                said = column.default
+            else:
+                said = column.show_new(self.read_special(column, row, key, states))
+            if errors and column.name in errors:
+                continue
+            if said.error:
+                errors[column.name] = [said.error]
+                continue
+            if said.problems:
+                found[column.name] = list(said.problems)
+            if said.records and (refusal := self.refuse_named(column, said, ())):
+                errors[column.name] = [refusal]
+            if index is not None:
+                values[index], stored[index] = said.value, said.stored
+            elif column.is_many:
+                links[column.name] = said.value
+            if said.cell:
+                cells.append(said.cell)
+        if self.limits_departments:
+            self.check_departments(set(), self.departments_of(values, links), errors)
+        instance = there.make_instance(values, is_new=True)
+        if self.is_right(row, instance, errors, found):
+            for index, field in there.own_fields:
+                stored[index] = instance.__dict__[field.attname]
+            for index, field in self.computed:
+                value = field.pre_save(instance, True)
+                stored[index] = field.get_db_prep_save(value, connection_of(self.model))
+            self.add_change("new", row, key, instance, cells, Change(values[0], "", stored, links))
+
+    def examine_change(self, row, key, held, errors, states):
+        there, values = self.there, list(held)
+        found, stored, links, cells = {}, {}, {}, []
+        for column in self.columns:
+            if column.name in errors or (column not in states and column not in self.settable):
+                continue
+            if column in self.special_columns:
+                said = self.read_special(column, row, key, states)
+            else:
+                said = column.parsed[row.cells[column.at]]
+            before = self.held_of(column, held)
+            if not said.error and said.held == before:
+                continue
+            refusal = said.error or (said.records and self.refuse_named(column, said, before))
+            if refusal:
+                errors[column.name] = [refusal]
+                continue
+            if said.problems:
+                found[column.name] = list(said.problems)
+            if column.is_many:
+                links[column.name] = said.value
+            else:
+                values[column.index] = said.value
+                stored[column.field] = said.stored
+            old = self.show_old(column, before if column.is_many else held[column.index])
+            cells.append(Cell(column.title, old, said.shown))
+        if self.limits_departments:
+            old, new = self.departments_of(held, {}), self.departments_of(values, links)
+            self.check_departments(old, new, errors)
+        instance = there.make_instance(values)
+        if self.is_right(row, instance, errors, found):
+            change = Change(values[0], "", stored, links)
+            self.add_change("update", row, key, instance, cells, change)
+
+    def show_old(self, column, held) -> str:
+        """Return what a record held as a person reads it; of relations, their numbers are held."""
+        if not column.field.is_relation:
+            return column.old[held]
+        pks = held if column.is_many else {held} - {None}
+        if column.is_own and not self.is_root:
+            return column.cell.show_keys([self.there.keys[pk] for pk in pks])
+        return column.old[tuple(sorted(pks))]
+
+    def is_right(self, row, instance, errors, found) -> bool:
+        """Check a record as a whole; tell what is wrong with it in the result.
+
+        `errors` are of cells that cannot be read, `found` of values that were.
+        """
+        wrong = found | errors
+        if self.resource.complete(self, row, instance, wrong) and errors.keys().isdisjoint(
+            self.key_names
+        ):  # what is wrong beyond single fields would follow from the wrong key
+            self.check_whole(instance, wrong)
+        if wrong:
+            self.add_problems(row, wrong)
+        return not wrong
+
+    def check_whole(self, instance, wrong):
+        """Add to `wrong` what the model's `clean` and its constraints say.
+
+        No key is there twice, so that unique constraints are kept; the database has the last word.
+        """
+        if self.has_clean:
+            try:
+                instance.clean()
+            except ValidationError as error:
+                for name, told in error.update_error_dict({}).items():
+                    wrong.setdefault(name, []).extend(say(ValidationError(told)))
+        for check in self.checks:
+            if not (wrong and check.names & wrong.keys()) and not check.holds(instance.__dict__):
+                wrong.setdefault(NON_FIELD_ERRORS, []).append(check.message)
+
+    def add_problems(self, row, wrong):
+        """Tell what is wrong with a row, in the order of its columns, then with the whole."""
+        told = []
+        for name, messages in wrong.items():
+            column = self.by_name.get(name)
+            at = len(row.cells) if column is None or column.at is None else column.at
+            title = column.title if column else ""
+            told += [(at, title, self.text(row, name), message) for message in messages]
+        for _, title, text, message in sorted(told, key=lambda each: each[0]):
+            self.result.add_problem(Problem(row.line, title, text, message))
+
+    def refuse_owner(self, row) -> dict:
+        columns = self.key_columns[: self.there.owner_size]
+        named = "・".join(f"{column.title}「{row.cells[column.at]}」" for column in columns)
+        message = (
+            f"{named}の{self.there.owner.verbose_name}はありません。"
+            "書き直すか、先に登録してください。"
+        )
+        if not self.rights.is_over_all and self.there.owner.name in self.resource.root_path.split(
+            "__"
+        ):
+            message += "ほかの部局の記録には取り込めません。"
+        return {columns[-1].name: [message]}
+
+    def add_change(self, kind, row, key, instance, cells, change):
+        change.record = str(instance)
+        self.changes.append(change)
+        self.there.add(key, instance)
+        self.changed_roots.add(self.root_key(key))
+        self.result.add_change(RecordRow(row.line, kind, change.record, cells))
