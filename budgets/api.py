@@ -9,7 +9,7 @@ from ninja import Query, Router
 from pydantic import Field, WithJsonSchema
 
 from portal.addresses import redirect_former_slug
-from portal.api_lists import CountedRows, KeyedRows, Page, SortedPage, TextPage, each
+from portal.api_lists import CountedRows, Page, PrimaryKeys, SortedPage, TextPage, each
 from portal.api_parameters import (
     DEPARTMENT,
     FISCAL_YEAR,
@@ -37,7 +37,8 @@ from .api_schemas import (
     settlement_fields,
 )
 from .checks import CheckStatus, check_breakdowns, check_item, check_settlement
-from .facts import load_attributions, load_breakdowns, load_item_facts
+from .facts import load_attributions, load_item_facts
+from .flat_items import items_out
 from .former_codes import redirect_former_code
 from .item_codes import CODE_PATTERN, MAX_LEVEL, parent_code
 from .models import (
@@ -129,7 +130,7 @@ class ItemPage(TextPage):
         items = self.narrow(items)
         if self.level is not None:
             items = items.at_level(self.level)
-        return KeyedRows(items, self.find_order(ORDERS[self.order]))
+        return PrimaryKeys(items, self.find_order(ORDERS[self.order]))
 
 
 def settlements():
@@ -149,10 +150,14 @@ def items():
     )
 
 
+def settlement_out(request, settlement) -> SettlementOut:
+    return SettlementOut(**settlement_fields(request, settlement))
+
+
 @router.get("settlements", response=Listing[SettlementOut], summary="決算の一覧")
 def list_settlements(request, page: Query[SettlementPage]):
     """部局ごと・年度ごとの決算を、新しい年度から返します。"""
-    return page.answer(request, page.rows(settlements()), each(settlement_fields))
+    return page.answer(request, page.rows(settlements()), each(settlement_out))
 
 
 @router.get(
@@ -223,20 +228,10 @@ def get_item(request, fiscal_year: FiscalYear, department: Slug, code: ItemCode)
     )
 
 
-def items_out(request, items) -> list[FlatItemOut]:
-    breakdowns = load_breakdowns(items)
-    return [
-        FlatItemOut(
-            **item_fields(request, item, breakdowns[item.pk]), **flat_fields(item.settlement)
-        )
-        for item in items
-    ]
-
-
 @router.get("settlement-items", response=Listing[FlatItemOut], summary="決算項目の一覧")
 def list_items(request, page: Query[ItemPage]):
     """すべての決算の項目を、部局と年度をまたいで返します。"""
-    return page.answer(request, page.rows(items()), items_out)
+    return page.answer(request, page.rows(SettlementItem.objects.published()), items_out)
 
 
 @router.get("checks", response=Listing[FlatCheckOut], summary="突合の一覧")

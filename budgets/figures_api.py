@@ -12,8 +12,8 @@ from pydantic import BaseModel, Field
 from initiatives.models import InitiativeFigure
 from portal.api_lists import Key, KeyedRows, SortedPage, beyond
 from portal.api_parameters import DEPARTMENT, FISCAL_YEAR, MAX_TEXT, FiscalYear, optional
-from portal.api_schemas import FigureOut, Listing, figure_fields, url_of
-from portal.models import Department, Figure, FigureKind
+from portal.api_schemas import FigureOut, Listing, Site, figure_row, read_figures
+from portal.models import Department, FigureKind
 
 from .models import SettlementFigure
 
@@ -47,6 +47,12 @@ OF_INITIATIVES = {
     "fiscal_year": "initiative__fiscal_year",
     "department": "initiative__departments__slug",
 }
+ITEM_PATHS = (
+    *("pk", "item__name", "item__settlement__fiscal_year"),
+    *("item__settlement__department__slug", "item__code"),
+)
+INITIATIVE_PATHS = ("pk", "initiative__title", "initiative__slug", "initiative__fiscal_year")
+RECORDS = ("settlement_item", "initiative")
 COLUMNS = ("record", "year", "place", "position", "pk", "kind", "label", "unit")
 
 
@@ -113,13 +119,34 @@ class FigureRows(KeyedRows):
     def after(self, values):
         return self._join(
             arm.filter(beyond(self.keys, values, record=record))
-            for arm, record in zip(self.arms, ("settlement_item", "initiative"), strict=True)
+            for arm, record in zip(self.arms, RECORDS, strict=True)
         )
+
+    def count(self) -> int:
+        return sum(arm.count() for arm in self.arms)
+
+    def read(self, limit, offset=0, after=None):
+        """Do as KeyedRows; without joining the two where the one comes wholly after the other."""
+        if self.keys[0].path != "record":
+            return super().read(limit, offset, after)
+        found = []
+        for arm, record in zip(self.arms, RECORDS, strict=True):
+            rows = arm if after is None else arm.filter(beyond(self.keys, after, record=record))
+            ordered = rows.values_list(*COLUMNS, named=True).order_by(*self._order())
+            some = list(ordered[offset : offset + limit + 1 - len(found)])
+            if offset:
+                offset = 0 if some else offset - rows.count()
+            found += some
+            if len(found) > limit:
+                return found[:limit], [key.value(found[limit - 1]) for key in self.keys]
+        return found, None
 
     def _join(self, arms):
         first, second = (arm.values_list(*COLUMNS, named=True) for arm in arms)
-        order = (f"-{key.path}" if key.is_descending else key.path for key in self.keys)
-        return first.union(second, all=True).order_by(*order)
+        return first.union(second, all=True).order_by(*self._order())
+
+    def _order(self):
+        return [f"-{key.path}" if key.is_descending else key.path for key in self.keys]
 
 
 def _holding(word: str, title: str) -> Q:
@@ -133,40 +160,32 @@ def _holding(word: str, title: str) -> Q:
     return condition
 
 
-def load_figures(rows) -> list[Figure]:
-    """Return the figures of some published rows with their records, in order, in two queries.
+def figures_out(request: HttpRequest, rows) -> list[dict]:
+    """Return what FlatFigureOut holds, ready for JSON, of published rows, in two queries.
 
     What is published is not asked again: SQLite would look for it before it looks for the keys.
     """
-    querysets = {
-        "settlement_item": SettlementFigure.objects.select_related(
-            "source", "part_of", "item__settlement__department"
-        ),
-        "initiative": InitiativeFigure.objects.select_related("source", "part_of", "initiative"),
-    }
-    loaded = {
-        record: queryset.in_bulk([row.pk for row in rows if row.record == record])
-        for record, queryset in querysets.items()
-    }
-    return [figure for row in rows if (figure := loaded[row.record].get(row.pk))]
+    site, made = Site(request), {}
+    of_items = _keys_of(rows, SettlementFigure, "settlement_item")
+    page = site.pattern("settlement_item_detail")
+    for row in read_figures(of_items, "item", *ITEM_PATHS):
+        pk, title, *names = row[-len(ITEM_PATHS) :]
+        record = {"kind": "settlement_item", "title": title, "url": page % tuple(names)}
+        figure = figure_row(site, row)
+        made["settlement_item", pk] = figure | {"fiscal_year": names[0], "record": record}
+    of_initiatives = _keys_of(rows, InitiativeFigure, "initiative")
+    page = site.pattern("initiative_detail")
+    for row in read_figures(of_initiatives, "initiative", *INITIATIVE_PATHS):
+        pk, title, slug, year = row[-len(INITIATIVE_PATHS) :]
+        record = {"kind": "initiative", "title": title, "url": page % slug}
+        figure = figure_row(site, row)
+        made["initiative", pk] = figure | {"fiscal_year": year, "record": record}
+    return [made[key] for row in rows if (key := (row.record, row.pk)) in made]
 
 
-def figures_out(request: HttpRequest, rows) -> list[FlatFigureOut]:
-    return [figure_out(request, figure) for figure in load_figures(rows)]
-
-
-def figure_out(request: HttpRequest, figure: Figure) -> FlatFigureOut:
-    if isinstance(figure, SettlementFigure):
-        record, title = figure.item, figure.item.name
-        kind, fiscal_year = "settlement_item", record.settlement.fiscal_year
-    else:
-        record, title = figure.initiative, figure.initiative.title
-        kind, fiscal_year = "initiative", record.fiscal_year
-    return FlatFigureOut(
-        **figure_fields(request, figure),
-        fiscal_year=fiscal_year,
-        record=RecordRef(kind=kind, title=title, url=url_of(request, record)),
-    )
+def _keys_of(rows, model, record):
+    pks = [row.pk for row in rows if row.record == record]
+    return model.objects.filter(pk__in=pks).order_by()
 
 
 @router.get("figures", response=Listing[FlatFigureOut], summary="実績値の一覧")

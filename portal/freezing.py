@@ -5,8 +5,8 @@ import io
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
-from operator import attrgetter
 from typing import NamedTuple
 
 from django.db import transaction
@@ -19,7 +19,7 @@ from budgets.snapshots import JSON_NAME, SUMS_NAME, hash_bytes, write_sums
 from . import open_data_columns as column
 from .models import Transition
 from .open_data_columns import Table
-from .open_data_files import Form, iter_file, iter_jsonl
+from .open_data_files import Form, iter_jsonl, make_file
 from .open_data_tables import TABLES
 from .workflow import content_published
 
@@ -57,27 +57,17 @@ def load_policies(settlement) -> Iterator[PolicyRow]:
         yield from (PolicyRow(policy, effort) for effort in efforts or [None])
 
 
-def _of_effort(path):
-    def get(row):
-        try:
-            return attrgetter(path)(row.effort)
-        except AttributeError:  # no effort, or none that an item reports on
-            return None
-
-    return get
-
-
 POLICIES = Table(
     "priority-policies",
     "重点施策",
     "一つの重点施策の、一つの主な取組",
     (
         *column.settlement("settlement"),
-        column.integer("number", "番号", "重点施策の番号", get=attrgetter("policy.number")),
-        column.text("name", "重点施策", "重点施策の名称", get=attrgetter("policy.name")),
-        column.text("effort", "主な取組", "主な取組の名称", "主な取組がない", _of_effort("name")),
+        column.integer("number", "番号", "重点施策の番号", path="policy__number"),
+        column.text("name", "重点施策", "重点施策の名称", path="policy__name"),
+        column.text("effort", "主な取組", "主な取組の名称", "主な取組がない", "effort__name"),
         column.text(
-            "code", "項目番号", "報告している項目の番号", "対応がない", _of_effort("item.code")
+            "code", "項目番号", "報告している項目の番号", "対応がない", "effort__item__code"
         ),
     ),
     list,
@@ -102,11 +92,11 @@ def write_files(settlement: Settlement) -> list[tuple[str, str, int, bytes]]:
     """Return name, title, rows and bytes of each file; an address is written without the host."""
     files, parts = [], []
     for table in list_tables(settlement):
-        lines = list(iter_file(table, "", Form()))
-        files.append((f"{table.name}.csv", table.title, len(lines) - 2, b"".join(lines)))
+        facts, data = make_file(table, "", Form())
+        files.append((f"{table.name}.csv", table.title, facts.rows, data))
         text = TEXTS.get(table.name)
         whole = replace(table, columns=(*table.columns, text)) if text else table
-        rows = b",\n".join(line.rstrip() for line in iter_jsonl(whole, ""))
+        rows = b"".join(iter_jsonl(whole, "")).rstrip().replace(b"}\n{", b"},\n{")
         parts.append(b'"%s": [\n%s\n]' % (table.name.encode(), rows))
     content = b"{\n%s\n}\n" % b",\n".join(parts)
     return [*files, (JSON_NAME, "すべての表と本文", sum(file[2] for file in files), content)]
@@ -126,12 +116,15 @@ def write_files_of_its_day(settlement: Settlement) -> list[tuple[str, str, int, 
 
 
 @transaction.atomic
-def freeze(settlement: Settlement) -> Snapshot | None:
-    """Keep what is public of a settlement, or will be from its day on; None where that is kept."""
+def freeze(settlement: Settlement, now: datetime | None = None) -> Snapshot | None:
+    """Keep what is public of a settlement, or will be from its day on; None where that is kept.
+
+    `now` is when it is kept: the present moment unless told.
+    """
     written = write_files_of_its_day(settlement)
     if not written:
         return None
-    now = timezone.now()
+    now = now or timezone.now()
     visible_from = max(now, settlement.publish_from or now)
     _delete_unseen(settlement, now)
     files = [

@@ -31,6 +31,7 @@ from django.utils.http import http_date
 from django.views.decorators.http import require_safe
 
 from .edition import Edition, find_edition
+from .fictitious import tell_fictitious
 from .open_data_columns import Table
 from .open_data_files import (
     Facts,
@@ -110,7 +111,6 @@ def serve(
         answer = StreamingHttpResponse((), content_type=content_type) if is_head else make()
     answer["ETag"] = etag
     answer["Access-Control-Allow-Origin"] = "*"
-    answer["Cache-Control"] = "no-cache"
     answer["Link"] = f'<{LICENCE_URL}>; rel="license"'
     if modified:
         answer["Last-Modified"] = http_date(modified)
@@ -131,6 +131,7 @@ def describe(request: HttpRequest, edition: Edition) -> dict:
     return {
         "site": settings.SITE_NAME,
         "publisher": settings.PREFECTURE_NAME,
+        "warning": tell_fictitious(),
         "changed_at": edition.changed_at,
         "folder": request.build_absolute_uri(reverse("open_data")),
     }

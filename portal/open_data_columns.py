@@ -1,42 +1,61 @@
 """The columns that bulk files are made of: what a cell holds, in which unit, what a blank means.
 
 A function gives a column, or several where one thing is written twice: a year as western year and
-era, a choice as code and word. `get` defaults to the attribute named by the key.
+era, a choice as code and word. A column names by path what it reads of a row ("item__code"), the
+same for a queryset, which reads nothing else, and for rows that are objects; and `make`, what the
+cell is made of it with. A path defaults to the key.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from operator import attrgetter
+from decimal import Context, Decimal
+from itertools import islice
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import (
+    DecimalField,
+    ExpressionWrapper,
+    F,
+    FilteredRelation,
+    FloatField,
+    Q,
+    QuerySet,
+)
 
+from .addresses import address_pattern
+from .amounts import UNIT_YEN, AmountError, amount_yen_of
 from .fiscal_year import format_fiscal_year
 from .models import FigureKind
+from .publishing import published_q
 
 CHUNK = 1000
 NOT_STATED = "資料に記載がない"
 NOT_ENTERED = "登録がない"
 FIGURE_KEYS = ("group", "label", "measure", "period")
+STORED = "{}_as_stored"
+# As Django reads a decimal number of SQLite.
+EXACT = Context(prec=15)
 
 
 @dataclass(frozen=True)
 class Column:
     """A column; `blank` is what a blank cell means, "" where no cell is blank.
 
-    `type` is one of the Table Schema (string, integer, number, date). A path is written with the
-    host. `concept` and `phase` are a ColumnType and a budget phase of the Fiscal Data Package.
+    `type` is one of the Table Schema (string, integer, number, date). `page` names the address of
+    a page, made of the paths; a path in `make` of such a column is written with the host.
+    `concept` and `phase` are a ColumnType and a budget phase of the Fiscal Data Package.
     """
 
     key: str
     title: str
-    get: Callable[[Any], Any]
+    paths: tuple[str, ...]
     meaning: str
     blank: str = ""
+    make: Callable[..., Any] | None = None
     type: str = "string"
     unit: str = ""
     choices: Any = None  # an enumeration of members with value and label
+    page: str = ""
     is_path: bool = False
     concept: str = ""
     phase: str = ""
@@ -53,13 +72,25 @@ class Column:
     def header(self, language: str) -> str:
         return self.key if language == "en" else self.title_with_unit
 
+    def cells(self, found: dict[str, Sequence], base: str) -> Sequence:
+        """Return a cell for each row, of the values that were found by path."""
+        values = [found[path] for path in self.paths]
+        if self.page:
+            pattern = base.replace("%", "%%") + address_pattern(self.page)
+            return [pattern % each for each in zip(*values, strict=True)]
+        cells = values[0] if self.make is None else list(map(self.make, *values))
+        if self.is_path:
+            return [f"{base}{cell}" for cell in cells]
+        return list(map(tidy_number, cells)) if self.type == "number" else cells
+
 
 @dataclass(frozen=True)
 class Table:
     """A bulk file; the columns `keys` together tell a row from all others.
 
-    `counted` are the querysets that have a row each, without what only describes the row; none
-    where the rows are computed.
+    `load` gives a queryset, of which the columns' paths are read and no more, or rows that are
+    objects. `counted` are the querysets that have a row each, without what only describes the
+    row; none where the rows are computed.
     """
 
     name: str
@@ -74,41 +105,129 @@ class Table:
     def header(self, language: str) -> list[str]:
         return [column.header(language) for column in self.columns]
 
-    def rows(self, base: str) -> Iterator[list]:
-        """Yield the cells of each row, None for a blank; CHUNK records are in memory at a time.
+    def batches(self, base: str) -> Iterator[list[Sequence]]:
+        """Yield the cells column by column, of CHUNK rows at a time; "" and None are blank.
 
         `base` is the address of the site without a path ("https://portal.example.jp").
         """
+        for found in self._read():
+            yield [column.cells(found, base) for column in self.columns]
+
+    def rows(self, base: str) -> Iterator[tuple]:
+        """Yield the cells of each row, None for a blank."""
+        for cells in self.batches(base):
+            blanked = (
+                [None if cell == "" else cell for cell in column] if "" in column else column
+                for column in cells
+            )
+            yield from zip(*blanked, strict=True)
+
+    def _read(self) -> Iterator[dict[str, Sequence]]:
+        paths = list(dict.fromkeys(path for column in self.columns for path in column.paths))
         records = self.load()
         if isinstance(records, QuerySet):
-            records = records.iterator(chunk_size=CHUNK)
-        for record in records:
-            yield [_cell(column, record, base) for column in self.columns]
+            records = iter(read_values(records, paths).iterator(chunk_size=CHUNK))
+        else:
+            records = (tuple(read(record, path) for path in paths) for record in records)
+        while some := list(islice(records, CHUNK)):
+            yield dict(zip(paths, zip(*some, strict=True), strict=True))
 
 
-def _cell(column: Column, record, base: str):
-    value = column.get(record)
-    if value == "" or value is None:
+def read_values(records: QuerySet, paths: Iterable[str]) -> QuerySet:
+    """Return what stands at the paths, of each record a tuple; decimal numbers as they are stored.
+
+    Django makes a Decimal of each number of SQLite, which takes longer than to read it.
+    """
+    fields = records.model._meta
+    names = {field.name for field in fields.concrete_fields if isinstance(field, DecimalField)}
+    stored = {
+        STORED.format(path): ExpressionWrapper(F(path), output_field=FloatField())
+        for path in names.intersection(paths)
+    }
+    return records.annotate(**stored).values_list(
+        *(STORED.format(path) if path in names else path for path in paths)
+    )
+
+
+def add_public_source(records: QuerySet) -> QuerySet:
+    """Add `public_source`: where a record is printed, unless the document is not public."""
+    return records.alias(public_source=FilteredRelation("source", condition=published_q("source")))
+
+
+def add_own_whole(figures: QuerySet, owner: str) -> QuerySet:
+    """Add `own_whole`: what a figure is a part of, unless it stands in another record.
+
+    That may be hidden. `owner` is the field of the record.
+    """
+    in_same_record = Q(**{f"part_of__{owner}": F(owner)})
+    return figures.alias(own_whole=FilteredRelation("part_of", condition=in_same_record))
+
+
+def read(record, path: str):
+    """Return what stands at the path of an object; None where something on the way is None."""
+    for name in path.split("__"):
+        if record is None:
+            return None
+        record = getattr(record, name)
+    return record
+
+
+def tidy_number(value: int | float | Decimal | None) -> int | Decimal | None:
+    """Return a number as it is written: whole, or with the decimal places that it needs."""
+    if value is None or type(value) is int:
+        return value
+    number = EXACT.create_decimal_from_float(value) if isinstance(value, float) else value
+    whole = int(number)
+    return whole if whole == number else number.normalize()
+
+
+class Memo(dict):
+    """Remembers what a function gave for each of a few values."""
+
+    def __init__(self, make: Callable):
+        self.make = make
+
+    def __missing__(self, value):
+        made = self[value] = self.make(value)
+        return made
+
+
+def remember(make: Callable) -> Callable:
+    return Memo(make).__getitem__
+
+
+# A cell for each year there is.
+era_of = remember(lambda year: None if year is None else format_fiscal_year(year))
+
+
+def yen_of(value: int | float | Decimal, unit: str) -> int | None:
+    """Do as `Figure.amount_yen`, from what `read_values` gives."""
+    if unit not in UNIT_YEN:
         return None
-    if isinstance(value, Decimal):
-        return value.normalize()  # the database adds zeros
-    return f"{base}{value}" if column.is_path else value
+    number = tidy_number(value)
+    if type(number) is int:
+        return number * UNIT_YEN[unit]
+    try:
+        return amount_yen_of(number, unit)
+    except AmountError:
+        return None
 
 
-def text(key, title, meaning, blank="", get=None, **more) -> Column:
-    return Column(key, title, get or attrgetter(key), meaning, blank, **more)
+def text(key, title, meaning, blank="", path=None, **more) -> Column:
+    paths = path if isinstance(path, tuple) else (path or key,)
+    return Column(key, title, paths, meaning, blank, **more)
 
 
-def integer(key, title, meaning, blank="", get=None, **more) -> Column:
-    return text(key, title, meaning, blank, get, type="integer", **more)
+def integer(key, title, meaning, blank="", path=None, **more) -> Column:
+    return text(key, title, meaning, blank, path, type="integer", **more)
 
 
-def number(key, title, meaning, blank="", get=None) -> Column:
-    return text(key, title, meaning, blank, get, type="number")
+def number(key, title, meaning, blank="", path=None, **more) -> Column:
+    return text(key, title, meaning, blank, path, type="number", **more)
 
 
-def yen(key, title, meaning, blank=NOT_STATED, get=None, phase="") -> Column:
-    return integer(key, title, meaning, blank, get, unit="円", phase=phase)
+def yen(key, title, meaning, blank=NOT_STATED, path=None, phase="", make=None) -> Column:
+    return integer(key, title, meaning, blank, path, unit="円", phase=phase, make=make)
 
 
 def date(key, title, meaning, blank="") -> Column:
@@ -121,133 +240,113 @@ def slug(name) -> Column:
 
 def of(table, key, title, record_name="name", blank="") -> list[Column]:
     """Return the slug and the name of the record `key`, a row of the bulk file `table`."""
-
-    def get(name):
-        def of_record(record):
-            found = getattr(record, key)
-            return getattr(found, name) if found else None
-
-        return of_record
-
     where = f"（{table}）" if table else ""
+    meaning = f"{title}の識別子{where}"
     return [
-        text(f"{key}_slug", f"{title}の識別子", f"{title}の識別子{where}", blank, get("slug")),
-        text(f"{key}_{record_name}", title, f"{title}の名前", blank, get(record_name)),
+        text(f"{key}_slug", f"{title}の識別子", meaning, blank, f"{key}__slug"),
+        text(f"{key}_{record_name}", title, f"{title}の名前", blank, f"{key}__{record_name}"),
     ]
 
 
-def url(page, get=None) -> Column:
-    get = get or (lambda record: record.get_absolute_url())
-    return text("url", "アドレス", f"{page}のページのアドレス", "", get, is_path=True)
+def url(name, page, *paths) -> Column:
+    """Return the address of the page, named as in urls.py, made of what stands at the paths."""
+    return text("url", "アドレス", f"{name}のページのアドレス", "", paths, page=page)
 
 
 def note() -> Column:
     return text("note", "注記", "注記", "注記がない")
 
 
-def fiscal_year(key, title, meaning, blank="", get=None, concept="") -> list[Column]:
-    get = get or attrgetter(key)
+def fiscal_year(key, title, meaning, blank="", path=None, concept="") -> list[Column]:
     western = f"{meaning}。4月に始まる年の西暦"
     return [
-        integer(key, f"{title}（西暦）", western, blank, get, concept=concept),
-        text(
-            f"{key}_era",
-            f"{title}（和暦）",
-            f"{meaning}。和暦",
-            blank,
-            lambda record: None if get(record) is None else format_fiscal_year(get(record)),
-        ),
+        integer(key, f"{title}（西暦）", western, blank, path, concept=concept),
+        text(f"{key}_era", f"{title}（和暦）", f"{meaning}。和暦", blank, path or key, make=era_of),
     ]
 
 
-def choice(key, title, meaning, choices, blank="", get=None) -> list[Column]:
-    get = get or attrgetter(key)
-
-    def label(record):
-        code = get(record)
-        return choices(code).label if code else None
-
+def choice(key, title, meaning, choices, blank="", path=None) -> list[Column]:
+    label = remember(lambda code: choices(code).label if code else None)
     return [
-        text(key, f"{title}（コード）", f"{meaning}のコード", blank, get, choices=choices),
-        text(f"{key}_label", title, meaning, blank, label),
+        text(key, f"{title}（コード）", f"{meaning}のコード", blank, path, choices=choices),
+        text(f"{key}_label", title, meaning, blank, path or key, make=label),
     ]
 
 
 def settlement(path="") -> list[Column]:
-    """Return the columns that name a settlement; `path` leads to it ("item.settlement")."""
-    at = path and f"{path}."
+    """Return the columns that name a settlement; `path` leads to it ("item__settlement")."""
+    at = path and f"{path}__"
     unit = "administrative-classification:generic"
     return [
         *fiscal_year(
             "fiscal_year",
             "年度",
             "決算の年度",
-            get=attrgetter(f"{at}fiscal_year"),
+            path=f"{at}fiscal_year",
             concept="date:fiscal-year",
         ),
         text(
             "department_slug",
             "部局の識別子",
             "部局の識別子（departments）",
-            get=attrgetter(f"{at}department.slug"),
+            path=f"{at}department__slug",
             concept=f"{unit}:code",
         ),
         text(
             "department_name",
             "部局",
             "部局の名称",
-            get=attrgetter(f"{at}department.name"),
+            path=f"{at}department__name",
             concept=f"{unit}:label",
         ),
     ]
 
 
-def item_code(get=None) -> Column:
+def item_code(path=None) -> Column:
     meaning = "決算項目の番号（settlement-items）。数を点でつないだ文字"
-    return text("code", "項目番号", meaning, get=get, concept="budget-line-id")
+    return text("code", "項目番号", meaning, path=path, concept="budget-line-id")
 
 
 def item() -> list[Column]:
     """Return the columns that name the settlement item `item` of a record."""
     return [
-        *settlement("item.settlement"),
-        item_code(attrgetter("item.code")),
-        text("item_name", "項目の名称", "決算項目の名称", get=attrgetter("item.name")),
+        *settlement("item__settlement"),
+        item_code("item__code"),
+        text("item_name", "項目の名称", "決算項目の名称", path="item__name"),
     ]
 
 
+def item_url(path="item") -> Column:
+    """Return the address of the settlement item at the path; "" means the row itself."""
+    at = path and f"{path}__"
+    paths = ("settlement__fiscal_year", "settlement__department__slug", "code")
+    return url("決算項目", "settlement_item_detail", *(f"{at}{each}" for each in paths))
+
+
 def cited() -> list[Column]:
-    """Return where a record is printed; nothing of a document that is not public."""
-
-    def of_source(name):
-        return lambda record: getattr(record.public_source, name, None)
-
-    def locator(record):
-        return record.locator if record.public_source else None
-
+    """Return where a record is printed; needs `public_source`, by which nothing else is named."""
     return [
         text(
             "source_slug",
             "出典の識別子",
             "出典資料の識別子（documents）",
             NOT_ENTERED,
-            of_source("slug"),
+            "public_source__slug",
         ),
-        text("source_title", "出典", "出典資料の題名", NOT_ENTERED, of_source("title")),
-        text("locator", "出典の箇所", "資料の中の箇所", NOT_ENTERED, locator),
+        text("source_title", "出典", "出典資料の題名", NOT_ENTERED, "public_source__title"),
+        text(
+            "locator",
+            "出典の箇所",
+            "資料の中の箇所",
+            NOT_ENTERED,
+            ("public_source__slug", "locator"),
+            make=lambda source, locator: locator if source else None,
+        ),
     ]
 
 
 def figure() -> list[Column]:
-    def of_whole(name):
-        def get(figure):
-            whole = figure.part_of
-            # A whole that stands in another record may be hidden.
-            is_shown = whole and whole.record_id == figure.record_id
-            return getattr(whole, name) if is_shown else None
-
-        return get
-
+    """Return what a figure says; needs `own_whole`, what it is a part of in the same record."""
     titles = dict(zip(FIGURE_KEYS, ("区分", "項目", "測るもの", "時期"), strict=True))
     return [
         *(
@@ -257,7 +356,14 @@ def figure() -> list[Column]:
         *choice("kind", "種類", "実績値の種類", FigureKind),
         number("value", "値", "値。単位は「単位」の列にある"),
         text("unit", "単位", "値の単位"),
-        yen("amount_yen", "金額", "値を円で表した額", "単位が金額ではない"),
+        yen(
+            "amount_yen",
+            "金額",
+            "値を円で表した額",
+            "単位が金額ではない",
+            ("value", "unit"),
+            make=yen_of,
+        ),
         text(
             "as_printed",
             "資料の表記",
@@ -270,7 +376,7 @@ def figure() -> list[Column]:
                 f"親の{title}",
                 f"この数を含む、同じ記録の実績値の{title}",
                 "内訳ではない" if key == "label" else f"内訳ではないか、親に{title}の記載がない",
-                of_whole(key),
+                f"own_whole__{key}",
             )
             for key, title in titles.items()
         ),

@@ -1,4 +1,4 @@
-"""The bulk files as bytes: CSV, XLSX, JSON Lines and one ZIP, made row by row.
+"""The bulk files as bytes: CSV, XLSX, JSON Lines and one ZIP, made some rows at a time.
 
 Memory does not grow with the rows. The same records give the same bytes, but for XLSX, in which the
 writing library puts the time; so a SHA-256 is told of CSV and JSON Lines alone.
@@ -15,10 +15,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import IO
 
+from .csv_text import flatten, format_header, format_rows, make_flat
 from .open_data_columns import Table
-from .spreadsheets import iter_csv, refuse_lost_characters, save_xlsx
+from .spreadsheets import refuse_lost_characters, save_xlsx
 
 ENCODING = "utf-8-sig"
+EXACT_DIGITS = 15  # of a float
 PART_SIZE = 2**16
 
 
@@ -46,11 +48,6 @@ def flat_rows(table: Table, base: str) -> Iterator[list]:
         yield [flatten(cell) if isinstance(cell, str) else cell for cell in row]
 
 
-def flatten(text: str) -> str:
-    """Return a text in one line, with a space for line breaks."""
-    return " ".join(filter(None, map(str.strip, text.splitlines())))
-
-
 def check_encoding(tables: Iterable[Table], base: str, form: Form) -> None:
     """Raise SpreadsheetError where the tables hold what the encoding does not."""
     if form.encoding == "cp932":
@@ -60,19 +57,73 @@ def check_encoding(tables: Iterable[Table], base: str, form: Form) -> None:
 
 
 def iter_file(table: Table, base: str, form: Form) -> Iterator[bytes]:
-    """Yield a CSV or JSON Lines file row by row; CP932 after `check_encoding`."""
-    if form.format == "jsonl":
-        return iter_jsonl(table, base)
-    header, rows = table.header(form.header), flat_rows(table, base)
-    return iter_csv(header, rows, form.encoding, is_checked=True)
+    """Yield a CSV or JSON Lines file, some rows at a time; CP932 after `check_encoding`."""
+    return (part for part, _ in _iter_parts(table, base, form))
+
+
+def make_file(table: Table, base: str, form: Form) -> tuple[Facts, bytes]:
+    """Return the facts of a CSV or JSON Lines file and its content."""
+    meter = Meter()
+    data = b"".join(meter.read(_iter_parts(table, base, form)))
+    return meter.facts(), data
 
 
 def iter_jsonl(table: Table, base: str) -> Iterator[bytes]:
-    """Yield an object a row: English keys, null for a blank, all digits, line breaks in texts."""
-    keys = [json.dumps(column.key) for column in table.columns]
-    for row in table.rows(base):
-        pairs = (f"{key}: {_json(cell)}" for key, cell in zip(keys, row, strict=True))
-        yield f"{{{', '.join(pairs)}}}\n".encode()
+    """Yield lines with an object a row: English keys, null for a blank, all digits, line breaks."""
+    return (part for part, _ in _iter_jsonl_parts(table, base))
+
+
+def _iter_parts(table: Table, base: str, form: Form) -> Iterator[tuple[bytes, int]]:
+    """Yield the parts of a file, and how many rows each holds."""
+    if form.format == "jsonl":
+        return _iter_jsonl_parts(table, base)
+    return _iter_csv_parts(table, base, form)
+
+
+def _iter_csv_parts(table, base, form):
+    yield format_header(table.header(form.header)).encode(form.encoding), 0
+    codec = form.encoding.removesuffix("-sig")
+    for batch in table.batches(base):
+        cells = [_prepare(column, each) for column, each in zip(table.columns, batch, strict=True)]
+        yield format_rows(zip(*cells, strict=True)).encode(codec), len(cells[0])
+
+
+def _prepare(column, cells):
+    """Return a column's cells as CSV holds them."""
+    if column.type == "string" and not column.page:
+        return make_flat(cells)
+    if column.type == "number":
+        return [format(cell, "f") if type(cell) is Decimal else cell for cell in cells]
+    return cells
+
+
+def _iter_jsonl_parts(table, base):
+    keys = [column.key for column in table.columns]
+    encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
+    for batch in table.batches(base):
+        write = encode
+        for place, column in enumerate(table.columns):
+            cells = batch[place]
+            if column.type == "string":
+                batch[place] = [cell or None for cell in cells]
+            elif column.type == "number" and all(map(_is_exact_as_float, cells)):
+                batch[place] = [float(cell) if type(cell) is Decimal else cell for cell in cells]
+            elif column.type == "number":
+                write = _write_object
+        lines = [write(dict(zip(keys, row, strict=True))) for row in zip(*batch, strict=True)]
+        yield "".join(f"{line}\n" for line in lines).encode(), len(lines)
+
+
+def _is_exact_as_float(cell) -> bool:
+    """Tell whether the number, as a float, is written with the same digits."""
+    if type(cell) is not Decimal:
+        return True
+    return len(cell.as_tuple().digits) <= EXACT_DIGITS and -4 <= cell.adjusted() < EXACT_DIGITS
+
+
+def _write_object(row: dict) -> str:
+    """Write an object with all digits of its numbers."""
+    return f"{{{', '.join(f'{json.dumps(key)}: {_json(cell)}' for key, cell in row.items())}}}"
 
 
 def _json(cell) -> str:
@@ -112,27 +163,25 @@ def describe_meaning(column) -> str:
 class Meter:
     """Counts what flows through: `facts()` once all parts have."""
 
-    def __init__(self, has_header: bool):
-        self.parts = -1 if has_header else 0
-        self.bytes = 0
+    def __init__(self):
+        self.rows = self.bytes = 0
         self.sha256 = hashlib.sha256()
 
-    def read(self, parts: Iterable[bytes]) -> Iterator[bytes]:
-        for part in parts:
-            if part != b"\xef\xbb\xbf":  # the BOM comes alone
-                self.parts += 1
+    def read(self, parts: Iterable[tuple[bytes, int]]) -> Iterator[bytes]:
+        for part, rows in parts:
+            self.rows += rows
             self.bytes += len(part)
             self.sha256.update(part)
             yield part
 
     def facts(self) -> Facts:
-        return Facts(self.parts, self.bytes, self.sha256.hexdigest())
+        return Facts(self.rows, self.bytes, self.sha256.hexdigest())
 
 
 def measure(table: Table, base: str, form: Form) -> Facts:
     """Return the facts of a file by making it once."""
-    meter = Meter(has_header=form.format == "csv")
-    for _ in meter.read(iter_file(table, base, form)):
+    meter = Meter()
+    for _ in meter.read(_iter_parts(table, base, form)):
         pass
     return meter.facts()
 
@@ -176,9 +225,9 @@ def iter_zip(
             return info
 
         for table in tables:
-            meter = Meter(has_header=True)
+            meter = Meter()
             with archive.open(entry(f"{table.name}.csv"), "w", force_zip64=True) as member:
-                for part in meter.read(iter_file(table, base, form)):
+                for part in meter.read(_iter_parts(table, base, form)):
                     member.write(part)
                     if len(out.buffer) > PART_SIZE:
                         yield out.take()

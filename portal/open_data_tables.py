@@ -6,14 +6,13 @@ are in the API alone.
 
 from collections.abc import Iterator
 from itertools import islice
-from operator import attrgetter
 from typing import NamedTuple
 
 from django.db.models import TextChoices
 
 from budgets.check_results import CheckName, CheckStatus
 from budgets.facts import load_attributions
-from budgets.item_codes import parent_code
+from budgets.item_codes import code_level, parent_code
 from budgets.models import (
     CostRelation,
     FundingKind,
@@ -39,9 +38,18 @@ from initiatives.models import (
 
 from . import open_data_columns as column
 from .changes import address_of, list_changes
+from .fiscal_year import format_calendar_year, format_fiscal_year
 from .guides import check_all
 from .models import ChangeKind, ChangeNote, Department, SourceDocument
-from .open_data_columns import CHUNK, FIGURE_KEYS, NOT_ENTERED, NOT_STATED, Table
+from .open_data_columns import (
+    CHUNK,
+    FIGURE_KEYS,
+    NOT_ENTERED,
+    NOT_STATED,
+    Table,
+    add_own_whole,
+    add_public_source,
+)
 
 SETTLEMENTS_AT_ONCE = 50
 ITEM_KEYS = ("fiscal_year", "department_slug", "code")
@@ -107,8 +115,21 @@ def load_checks():
         yield from check_all(Settlement.objects.published().filter(pk__in=some))
 
 
-def related(model, *relations):
-    return lambda: model.objects.published().select_related(*relations)
+def public(model):
+    return model.objects.published
+
+
+def cited_records(model):
+    return lambda: add_public_source(model.objects.published())
+
+
+def figures(model, owner):
+    return lambda: add_own_whole(add_public_source(model.objects.published()), owner)
+
+
+def name_year(year: int, kind: str) -> str:
+    name = format_calendar_year if kind == PeriodKind.CALENDAR_YEAR else format_fiscal_year
+    return name(year)
 
 
 def published(model):
@@ -129,9 +150,9 @@ DEPARTMENTS = Table(
             "abolished_in", "廃止年度", "部局がもうない、という最初の年度", "廃止されていない"
         ),
         column.text("description", "説明", "部局の説明", NOT_ENTERED),
-        column.url("部局"),
+        column.url("部局", "department_detail", "slug"),
     ),
-    related(Department, "parent"),
+    public(Department),
     published(Department),
     ("slug",),
 )
@@ -142,14 +163,14 @@ PILLARS = Table(
     "総合計画の一つの柱",
     (
         column.slug("柱"),
-        column.text("plan_name", "総合計画", "総合計画の名称", get=attrgetter("plan.name")),
+        column.text("plan_name", "総合計画", "総合計画の名称", path="plan__name"),
         column.integer("number", "番号", "柱の番号", "横断の取組の柱で、番号がない"),
         column.text("name", "名称", "柱の名称"),
         column.text("description", "説明", "柱の説明", NOT_ENTERED),
         column.integer("initiative_count", "公開中の取組", "公開中の取組の数", unit="件"),
-        column.url("柱"),
+        column.url("柱", "pillar_detail", "slug"),
     ),
-    lambda: Pillar.objects.published().select_related("plan").with_initiative_count(),
+    lambda: Pillar.objects.published().with_initiative_count(),
     published(Pillar),
     ("slug",),
 )
@@ -167,9 +188,9 @@ REPORTS = Table(
         ),
         column.text("summary", "概要", "実績報告の概要", NOT_ENTERED),
         *column.cited(),
-        column.url("実績報告"),
+        column.url("実績報告", "report_detail", "slug"),
     ),
-    related(ResultsReport, "source"),
+    cited_records(ResultsReport),
     published(ResultsReport),
     ("slug",),
 )
@@ -189,9 +210,9 @@ INITIATIVES = Table(
         column.date("occurred_on", "日付", "取組の日付", NOT_STATED),
         column.text("period", "時期", "資料に書いてあるとおりの時期", NOT_STATED),
         *column.cited(),
-        column.url("取組"),
+        column.url("取組", "initiative_detail", "slug"),
     ),
-    related(Initiative, "pillar", "report", "source"),
+    cited_records(Initiative),
     published(Initiative),
     ("slug",),
     "担当部局、場所、特色は、一つを1行として initiative-attributes に収めています。",
@@ -211,7 +232,7 @@ INITIATIVE_ATTRIBUTES = Table(
             "特色であり、コードがない",
         ),
         column.text("name", "名称", "部局、地方公共団体または特色の名称"),
-        column.url("取組", lambda attribute: attribute.initiative.get_absolute_url()),
+        column.url("取組", "initiative_detail", "initiative__slug"),
     ),
     load_attributes,
     attribute_links,
@@ -226,9 +247,9 @@ INITIATIVE_FIGURES = Table(
         *column.of("initiatives", "initiative", "取組", "title"),
         *column.figure(),
         *column.cited(),
-        column.url("取組"),
+        column.url("取組", "initiative_detail", "initiative__slug"),
     ),
-    related(InitiativeFigure, "initiative", "source", "part_of"),
+    figures(InitiativeFigure, "initiative"),
     published(InitiativeFigure),
     ("initiative_slug", *FIGURE_KEYS),
 )
@@ -253,7 +274,7 @@ INITIATIVE_COSTS = Table(
             "attributed_yen", "取組の額", "割合から計算した額", "関連だけか、項目に決算額がない"
         ),
         column.note(),
-        column.url("決算項目", lambda cost: cost.item.get_absolute_url()),
+        column.item_url(),
     ),
     load_costs,
     published(InitiativeCost),
@@ -279,9 +300,9 @@ SETTLEMENTS = Table(
         ),
         column.integer("item_count", "項目数", "決算項目の数", unit="件"),
         *column.cited(),
-        column.url("決算"),
+        column.url("決算", "settlement_detail", "fiscal_year", "department__slug"),
     ),
-    lambda: Settlement.objects.published().select_related("department", "source").with_totals(),
+    lambda: add_public_source(Settlement.objects.published().with_totals()),
     published(Settlement),
     ("fiscal_year", "department_slug"),
 )
@@ -293,14 +314,15 @@ SETTLEMENT_ITEMS = Table(
     (
         *column.settlement("settlement"),
         column.item_code(),
-        column.integer("level", "階層", "項目の深さ。最も上が1", get=attrgetter("depth")),
+        column.integer("level", "階層", "項目の深さ。最も上が1", path="code", make=code_level),
         column.text("name", "名称", "項目の名称"),
         column.text(
             "parent_code",
             "上位項目番号",
             "上位の項目の番号",
             "最も上の項目である",
-            lambda item: parent_code(item.code),
+            "code",
+            make=parent_code,
         ),
         column.yen("amount_yen", "決算額", "決算額", phase="executed"),
         column.yen("initial_budget_yen", "当初予算額", "当初予算額", phase="approved"),
@@ -317,9 +339,9 @@ SETTLEMENT_ITEMS = Table(
         column.text("easy_summary", "やさしい日本語の要約", "やさしい日本語の要約", NOT_ENTERED),
         *column.of("programs", "program", "事業", blank="年度をまたぐ事業の登録がない"),
         *column.cited(),
-        column.url("決算項目"),
+        column.item_url(""),
     ),
-    related(SettlementItem, "settlement__department", "program", "source"),
+    cited_records(SettlementItem),
     published(SettlementItem),
     ITEM_KEYS,
     "階層の違う金額を足すと二重になります。同じ階層の中で足してください。",
@@ -329,8 +351,8 @@ SETTLEMENT_FIGURES = Table(
     "settlement-figures",
     "決算の実績値",
     "決算項目の一つの数",
-    (*column.item(), *column.figure(), *column.cited(), column.url("決算項目")),
-    related(SettlementFigure, "item__settlement__department", "source", "part_of"),
+    (*column.item(), *column.figure(), *column.cited(), column.item_url()),
+    figures(SettlementFigure, "item"),
     published(SettlementFigure),
     (*ITEM_KEYS, *FIGURE_KEYS),
 )
@@ -344,9 +366,9 @@ FUNDING = Table(
         *column.choice("kind", "財源", "財源の種類", FundingKind),
         column.yen("amount_yen", "金額", "財源の額", blank="", phase="executed"),
         *column.cited(),
-        column.url("決算項目", lambda funding: funding.item.get_absolute_url()),
+        column.item_url(),
     ),
-    related(FundingSource, "item__settlement__department", "source"),
+    cited_records(FundingSource),
     published(FundingSource),
     (*ITEM_KEYS, "kind"),
 )
@@ -360,9 +382,9 @@ PROGRAMS = Table(
         column.text("name", "名称", "事業の名称"),
         column.text("description", "説明", "事業の説明", NOT_ENTERED),
         *column.of("departments", "department", "担当部局", blank=NOT_ENTERED),
-        column.url("事業"),
+        column.url("事業", "program_detail", "slug"),
     ),
-    related(Program, "department"),
+    public(Program),
     published(Program),
     ("slug",),
 )
@@ -378,13 +400,19 @@ INDICATOR_VALUES = Table(
             "年の数え方",
             "年の数え方",
             PeriodKind,
-            get=attrgetter("indicator.period_kind"),
+            path="indicator__period_kind",
         ),
         column.integer("year", "年（西暦）", "年の西暦。年度なら、4月に始まる年"),
-        column.text("year_era", "年（和暦）", "年または年度の和暦", get=attrgetter("year_label")),
-        column.text("unit", "単位", "実績、目標、基準の単位", get=attrgetter("indicator.unit")),
+        column.text(
+            "year_era",
+            "年（和暦）",
+            "年または年度の和暦",
+            path=("year", "indicator__period_kind"),
+            make=name_year,
+        ),
+        column.text("unit", "単位", "実績、目標、基準の単位", path="indicator__unit"),
         *column.choice(
-            "direction", "向き", "よしあしの向き", Direction, get=attrgetter("indicator.direction")
+            "direction", "向き", "よしあしの向き", Direction, path="indicator__direction"
         ),
         column.number("actual", "実績", "実績。単位は「単位」の列にある", NOT_STATED),
         column.number("target", "目標", "目標。単位は「単位」の列にある", NOT_STATED),
@@ -398,9 +426,9 @@ INDICATOR_VALUES = Table(
         ),
         column.note(),
         *column.cited(),
-        column.url("指標"),
+        column.url("指標", "indicator_detail", "indicator__slug"),
     ),
-    related(IndicatorValue, "indicator", "source"),
+    cited_records(IndicatorValue),
     published(IndicatorValue),
     ("indicator_slug", "year"),
 )
@@ -415,13 +443,11 @@ DOCUMENTS = Table(
         column.text("issued_by", "発行者", "資料の発行者"),
         column.date("issued_on", "発行日", "資料の発行日", NOT_ENTERED),
         *column.fiscal_year("fiscal_year", "対象年度", "資料が扱う年度", NOT_ENTERED),
-        column.text(
-            "original_url", "掲載先のアドレス", "資料の掲載先", NOT_ENTERED, attrgetter("url")
-        ),
+        column.text("original_url", "掲載先のアドレス", "資料の掲載先", NOT_ENTERED, "url"),
         column.note(),
-        column.url("出典資料"),
+        column.url("出典資料", "document_detail", "slug"),
     ),
-    SourceDocument.objects.published,
+    public(SourceDocument),
     published(SourceDocument),
     ("slug",),
 )
@@ -431,20 +457,25 @@ CHANGE_NOTES = Table(
     "更新・正誤",
     "公開した記録の、一つの更新または正誤",
     (
-        column.integer("number", "番号", "更新・正誤の番号", get=attrgetter("pk")),
+        column.integer("number", "番号", "更新・正誤の番号", path="pk"),
         column.date("noted_on", "日付", "更新・正誤の日付"),
         *column.choice("kind", "種別", "更新か正誤か", ChangeKind),
-        column.text(
-            "record_kind", "対象の種類", "対象の記録の種類", get=attrgetter("content_type.name")
-        ),
-        column.text("record_title", "対象", "対象の記録の名前", get=lambda note: str(note.record)),
+        column.text("record_kind", "対象の種類", "対象の記録の種類", path="content_type__name"),
+        column.text("record_title", "対象", "対象の記録の名前", path="record", make=str),
         column.text("text", "内容", "何をなぜ変えたか"),
         column.text("field", "項目", "変わった項目", "項目を挙げていない"),
         column.text("old", "前", "変わる前の値", "前の値がない"),
         column.text("new", "後", "変わった後の値", "後の値がない"),
-        column.url("対象", lambda note: address_of(note.record)),
+        column.text(
+            "url",
+            "アドレス",
+            "対象のページのアドレス",
+            path="record",
+            make=address_of,
+            is_path=True,
+        ),
     ),
-    list_changes,
+    lambda: list_changes().iterator(CHUNK),
     published(ChangeNote),
     ("number",),
 )
@@ -455,41 +486,39 @@ CHECKS = Table(
     "決算項目の一つの突合",
     (
         *column.item(),
-        *column.choice("check", "突合", "突合の種類", CheckName, get=attrgetter("result.check")),
+        *column.choice("check", "突合", "突合の種類", CheckName, path="result__check"),
         column.text(
             "subject",
             "突合した数",
             "突合した実績値の名前",
             "項目そのものの突合である",
-            attrgetter("result.subject"),
+            "result__subject",
         ),
-        *column.choice(
-            "status", "結果", "突合の結果", CheckStatus, get=attrgetter("result.status")
-        ),
+        *column.choice("status", "結果", "突合の結果", CheckStatus, path="result__status"),
         column.number(
             "expected",
             "資料に書かれた数",
             "資料に書かれた数。単位は「単位」の列にある",
             "比べる数の記載がない",
-            attrgetter("result.expected"),
+            "result__expected",
         ),
         column.number(
             "actual",
             "足し合わせた数",
             "足し合わせた数。単位は「単位」の列にある",
             "足し合わせる数の記載がない",
-            attrgetter("result.actual"),
+            "result__actual",
         ),
         column.number(
             "difference",
             "差",
             "足し合わせた数から、資料に書かれた数を引いた差。単位は「単位」の列にある",
             "どちらかの数の記載がない",
-            attrgetter("result.difference"),
+            "result__difference",
         ),
-        column.text("unit", "単位", "数の単位", get=attrgetter("result.unit")),
-        column.text("message", "説明", "突合の結果の文", get=attrgetter("result.message")),
-        column.url("決算項目", lambda found: found.item.get_absolute_url()),
+        column.text("unit", "単位", "数の単位", path="result__unit"),
+        column.text("message", "説明", "突合の結果の文", path="result__message"),
+        column.item_url(),
     ),
     load_checks,
     list,

@@ -11,9 +11,9 @@ from .addresses import redirect_former_slug
 from .api_lists import CountedRows, Page, SortedPage, each
 from .api_parameters import MAX_TEXT, TEXT, Slug
 from .api_schemas import DepartmentRef, Listing, department_ref, url_of
-from .citations import list_citations
+from .citations import Citations
 from .models import Department, SearchKind, SourceDocument
-from .search import Hit, find
+from .search import Hit, Search
 
 router = Router(tags=["部局・出典・検索"])
 
@@ -63,6 +63,12 @@ class HitOut(BaseModel):
     title: str = Field(description="記録の題名")
     url: str = Field(description="記録のページのアドレス")
     excerpt: str = Field(description="言葉が見つかったあたりの文")
+
+
+class HitListing(Listing[HitOut]):
+    count_is_exact: bool = Field(
+        description="count が総数かどうか。false なら、総数は count 件以上"
+    )
 
 
 class DepartmentPage(SortedPage):
@@ -127,12 +133,14 @@ def document_fields(request: HttpRequest, document: SourceDocument) -> dict:
     }
 
 
+def document_out(request: HttpRequest, document: SourceDocument) -> DocumentOut:
+    return DocumentOut(**document_fields(request, document))
+
+
 @router.get("documents", response=Listing[DocumentOut], summary="出典資料の一覧")
 def list_documents(request, page: Query[DocumentPage]):
     """出典資料を、新しい順に返します。"""
-    return page.answer(
-        request, page.rows(SourceDocument.objects.published()), each(document_fields)
-    )
+    return page.answer(request, page.rows(SourceDocument.objects.published()), each(document_out))
 
 
 @router.get("documents/{slug:slug}", response=CitedDocumentOut, summary="出典資料")
@@ -140,6 +148,7 @@ def list_documents(request, page: Query[DocumentPage]):
 def get_document(request, slug: Slug):
     """出典資料を1つ、それを出典とする記録とともに返します。"""
     document = get_object_or_404(SourceDocument.objects.published(), slug=slug)
+    citations = Citations(document)
     cited_by = [
         CitationOut(
             kind=group.kind,
@@ -148,13 +157,13 @@ def get_document(request, slug: Slug):
             figure_count=getattr(record, "figure_count", 0),
             url=url_of(request, record),
         )
-        for group in list_citations(document)
-        for record in group.records
+        for group, records in citations[:MAX_CITATIONS]
+        for record in records
     ]
     return CitedDocumentOut(
         **document_fields(request, document),
-        cited_by=cited_by[:MAX_CITATIONS],
-        cited_by_count=len(cited_by),
+        cited_by=cited_by,
+        cited_by_count=citations.count(),
     )
 
 
@@ -167,12 +176,14 @@ def hit_out(request: HttpRequest, hit: Hit) -> HitOut:
     )
 
 
-@router.get("search", response=Listing[HitOut], summary="検索")
+@router.get("search", response=HitListing, summary="検索")
 def search(request, page: Query[SearchPage]):
-    """公開中のすべての記録から、言葉を含むものを、よく合う順に返します。"""
+    """公開中のすべての記録から、言葉を含むものを、よく合う順に返します。
 
-    def read_slice(start, number):
-        found = find(page.q, limit=number, offset=start)
-        return found.results, found.count
-
-    return page.answer(request, CountedRows(read_slice), each(hit_out))
+    返すのは、どの形式でも1,000件までです。それより多いとき、count は1,000で、count_is_exact は
+    false です。決算項目などの一覧の q で絞り込めば、すべてを読めます。
+    """
+    found = Search(page.q)
+    rows = CountedRows(lambda start, number: (found.list_hits(number, start), found.count))
+    rows.told = {"count_is_exact": found.is_exact}
+    return page.answer(request, rows, each(hit_out))

@@ -13,6 +13,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from budgets.api_schemas import FlatItemOut
+from budgets.figures_api import FlatFigureOut
 from portal.api_lists import list_columns
 from portal.api_parameters import ParameterError
 from portal.spreadsheets import unguard
@@ -184,6 +186,22 @@ class TestFields:
         (problem,) = get_json("pillars", expect=422, fields=fields)["errors"]
         assert problem["message"].startswith(start)
         assert problem["message_en"]
+
+
+class TestReadyRows:
+    @pytest.mark.parametrize(
+        ("path", "row"), [("settlement-items", FlatItemOut), ("figures", FlatFigureOut)]
+    )
+    def test_rows_made_without_the_schema_are_what_it_tells(self, get_json, path, row):
+        make_world("a", size=2)
+        part = make_settlement_figure(value="0.5", unit="度")
+        make_settlement_figure(part.item, label="内訳", part_of=part)
+        make_settlement_figure(part_of=part)
+        items = get_json(path)["items"]
+        assert len(items) >= 4
+        for item in items:
+            dumped = row.model_validate(item, strict=False).model_dump(mode="json")
+            assert json.dumps(dumped) == json.dumps(item)  # the order of the fields too
 
 
 class TestSort:

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from budgets.models import SettlementFigure, SettlementItem
-from portal.open_data_columns import CHUNK
+from portal.open_data_columns import CHUNK, Table
 from portal.open_data_files import Form, iter_file, iter_zip, write_xlsx
 from portal.open_data_tables import TABLES
 from portal.publishing import Status
@@ -465,6 +465,31 @@ class TestSize:
 
         small = measure(few)
         assert measure(many) < 1.5 * small
+
+    @pytest.mark.parametrize("format", ["csv", "jsonl"])
+    def test_a_reader_who_goes_away_ends_the_reading(self, client, monkeypatch, format):
+        monkeypatch.setattr("portal.open_data_columns.CHUNK", 1)
+        for _ in range(3):
+            make_settlement_figure()
+        reading, ended = Table._read, []
+
+        def watched(table):
+            try:
+                yield from reading(table)
+            finally:
+                ended.append(table.name)
+
+        monkeypatch.setattr(Table, "_read", watched)
+        answer = client.get(f"/open-data/settlement-figures.{format}")
+        parts = iter(answer)
+        next(parts), next(parts)
+        assert ended == []
+        answer.close()
+        assert ended == ["settlement-figures"]
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT name FROM pg_cursors")
+                assert cursor.fetchall() == []
 
     def test_checks_and_costs_come_some_at_a_time_and_whole(self, monkeypatch, read_rows):
         monkeypatch.setattr("portal.open_data_tables.SETTLEMENTS_AT_ONCE", 2)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from portal.csv_text import ROWS_AT_ONCE, flatten, iter_csv, make_flat, make_safe
 from portal.spreadsheets import (
     Decoded,
     Row,
@@ -16,7 +17,6 @@ from portal.spreadsheets import (
     Table,
     decode,
     guard,
-    iter_csv,
     read_csv,
     read_xlsx,
     unguard,
@@ -350,14 +350,35 @@ def test_a_label_that_is_no_str_is_guarded_too():
     assert (workbook.active["A2"].value, workbook.active["A2"].data_type) == ("'=1+1", "s")
 
 
-def test_a_streamed_csv_reads_its_rows_one_by_one():
+def test_a_streamed_csv_reads_its_rows_some_at_a_time():
     taken = []
-    rows = (taken.append(number) or (str(number), number) for number in range(3))
+    rows = (taken.append(number) or (str(number), number) for number in range(3 * ROWS_AT_ONCE))
     parts = iter_csv(HEADER, rows)
-    assert (next(parts), next(parts)) == (b"\xef\xbb\xbf", "名称,金額\r\n".encode())
+    assert next(parts) == b"\xef\xbb\xbf" + "名称,金額\r\n".encode()
     assert taken == []
-    assert next(parts) == b"0,0\r\n"
-    assert taken == [0]
+    assert next(parts).startswith(b"0,0\r\n1,1\r\n")
+    assert len(taken) == ROWS_AT_ONCE
+
+
+@given(rows=make_rows(UTF8_TEXT), encoding=st.sampled_from(["utf-8-sig", "utf-8"]))
+def test_any_texts_are_streamed_as_they_are_written(rows, encoding):
+    assert b"".join(iter_csv(HEADER, rows, encoding)) == write_csv(HEADER, rows, encoding)
+
+
+@given(
+    st.lists(st.none() | st.integers() | st.floats() | st.decimals() | st.booleans() | st.dates())
+)
+def test_values_of_every_kind_are_streamed_as_they_are_written(values):
+    rows = [(value, "") for value in values]
+    assert b"".join(iter_csv(HEADER, rows)) == write_csv(HEADER, rows)
+
+
+@given(st.lists(st.text("=+-@\t\r\n\x0b\x1c\x85\u2028 　'\"5a.,あ") | st.none()))
+def test_a_column_is_made_safe_as_each_of_its_texts(texts):
+    careful = [None if text is None else guard(text) for text in texts]
+    assert list(make_safe(texts)) == careful
+    careful = [None if text is None else guard(flatten(text)) for text in texts]
+    assert list(make_flat(texts)) == careful
 
 
 def test_what_cp932_cannot_hold_is_named_and_never_replaced():
