@@ -10,13 +10,16 @@ from django.http import JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from .routers import find_replica_state
+
 
 @never_cache
 @require_safe
 def healthz(request):
     """Answer 200 where the database answers and has every migration, else 503, with no details.
 
-    `database` is ok or unreachable; `migrations` is ok, pending, or unknown.
+    `database` is ok or unreachable; `migrations` is ok, pending, or unknown. `replica` is none, ok,
+    behind, unreachable or "not a replica": the primary answers for it, so that it is no error.
     """
     database, migrations = "ok", "ok"
     try:
@@ -26,7 +29,12 @@ def healthz(request):
         database, migrations = "unreachable", "unknown"
     is_sound = (database, migrations) == ("ok", "ok")
     return JsonResponse(
-        {"status": "ok" if is_sound else "error", "database": database, "migrations": migrations},
+        {
+            "status": "ok" if is_sound else "error",
+            "database": database,
+            "migrations": migrations,
+            "replica": find_replica_state(),
+        },
         status=200 if is_sound else 503,
     )
 

@@ -4,7 +4,7 @@ from django.db import OperationalError, connection
 
 from portal.health import check_https
 
-OK = {"status": "ok", "database": "ok", "migrations": "ok"}
+OK = {"status": "ok", "database": "ok", "migrations": "ok", "replica": "none"}
 
 
 @pytest.mark.django_db
@@ -27,7 +27,7 @@ def test_healthz_tells_that_a_migration_is_not_applied(client):
         cursor.execute("DELETE FROM django_migrations WHERE app = 'budgets'")
     answer = client.get("/healthz")
     assert answer.status_code == 503
-    assert answer.json() == {"status": "error", "database": "ok", "migrations": "pending"}
+    assert answer.json() == OK | {"status": "error", "migrations": "pending"}
 
 
 def test_healthz_tells_that_the_database_is_away_and_gives_no_details(client, monkeypatch):
@@ -41,6 +41,7 @@ def test_healthz_tells_that_the_database_is_away_and_gives_no_details(client, mo
         "status": "error",
         "database": "unreachable",
         "migrations": "unknown",
+        "replica": "none",
     }
 
 
