@@ -84,12 +84,21 @@ def change(label: str) -> int:
     changed = {}
     for field in model._meta.concrete_fields:
         is_key = field.primary_key or field.unique or field.choices or field.is_relation
-        if is_key or field.name in ("slug", "code", "code_order", "model", "address", "locator"):
+        if is_key or field.name in (
+            "slug",
+            "code",
+            "code_order",
+            "model",
+            "address",
+            "locator",
+            "unit",
+        ):
             continue
         if isinstance(field, models.TextField | models.CharField):
-            new = Concat(models.F(field.name), models.Value(REPLACED))
+            new = Concat(field.name, models.Value(REPLACED), output_field=models.TextField())
+            is_blank = models.When(**{field.name: ""}, then=models.Value(""))
             changed[field.name] = models.Case(
-                models.When(**{field.name: ""}, then=field.name), default=new
+                is_blank, default=new, output_field=models.TextField()
             )
         elif (
             isinstance(field, models.BigIntegerField | models.DecimalField)
