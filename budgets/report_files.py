@@ -3,17 +3,18 @@
 import io
 import re
 import unicodedata
-import zipfile
 
 import docx
-import pypdf
 from docx.table import Table
 
+from portal.office_files import OfficeFileError, check_office_file
 from portal.spreadsheets import SpreadsheetError, decode
+
+from .pdf_text import PdfError, read_pages
 
 MEGABYTE = 2**20
 MAX_BYTES = 20 * MEGABYTE
-MAX_UNPACKED = 200 * MEGABYTE
+MAX_TABLE_CELLS = 200_000
 READABLE = "UTF-8かShift_JISの文字データ（.txt、.md）、Word（.docx）、文字のあるPDF"
 UNREADABLE = re.compile("[\ufffd\ue000-\uf8ff\x00-\x08\x0e-\x1b]|\\(cid:[0-9]+\\)")
 JAPANESE = re.compile("[ぁ-んァ-ヶ一-龥]")
@@ -82,14 +83,9 @@ def _read_text(data: bytes) -> str:
 
 def _read_pdf(data: bytes) -> str:
     try:
-        reader = pypdf.PdfReader(io.BytesIO(data))
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise ReportFileError("パスワードの付いたPDFです。外してから選んでください。")
-        pages = [page.extract_text() for page in reader.pages]
-    except ReportFileError:
-        raise
-    except Exception as error:  # pypdf raises what its parsers raise: no list of them is complete
-        raise ReportFileError("壊れているか、読めない形のPDFです。") from error
+        pages = read_pages(data)
+    except PdfError as error:
+        raise ReportFileError(str(error)) from None
     text = DEPARTMENT_GAP.sub("第", "\n\n".join(pages).translate(LOOK_ALIKES))
     text = SCRIPT_GAPS.sub("", text)
     characters = "".join(text.split())
@@ -109,23 +105,38 @@ def _read_pdf(data: bytes) -> str:
 
 def _read_docx(data: bytes) -> str:
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED:
-                raise ReportFileError("広げると大きすぎるファイルです。")
-            if "word/document.xml" not in archive.namelist():
-                raise ReportFileError(f"Wordの文書ではありません。{READABLE}を選んでください。")
+        if "word/document.xml" not in check_office_file(data):
+            raise ReportFileError(f"Wordの文書ではありません。{READABLE}を選んでください。")
         document = docx.Document(io.BytesIO(data))
-        lines = []
+        lines, cells = [], 0
         for part in document.iter_inner_content():
-            lines += _table_lines(part) if isinstance(part, Table) else [part.text, ""]
+            if isinstance(part, Table):
+                cells += _count_cells(part)
+                if cells > MAX_TABLE_CELLS:
+                    raise ReportFileError("表のセルが多すぎます。部局ごとに分けてください。")
+                lines += _table_lines(part)
+            else:
+                lines += [part.text, ""]
     except ReportFileError:
         raise
+    except OfficeFileError as error:
+        raise ReportFileError(str(error)) from error
     except Exception as error:  # lxml and python-docx raise many kinds
         raise ReportFileError("壊れているか、読めない形のWordの文書です。") from error
     text = "\n".join(lines)
     if not text.strip():
         raise ReportFileError("このWordの文書には文字がありません。")
     return text
+
+
+def _count_cells(table: Table) -> int:
+    """Return how many cells a table states, without making them: one may span a billion."""
+    return sum(
+        max(0, row.grid_before)
+        + max(0, row.grid_after)
+        + sum(cell.grid_span for cell in row.tc_lst)
+        for row in table._tbl.tr_lst
+    )
 
 
 def _table_lines(table: Table) -> list[str]:

@@ -10,9 +10,13 @@ SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
 WIDTHS = (480, 960, 1600)
 # A decoded pixel takes up to four bytes of memory, however small the file is.
 MAX_PIXELS = 50_000_000
+MEGABYTE = 2**20
+MAX_BYTES = 12 * MEGABYTE
+# A JPEG may paint its pixels over and over, with some 75 bytes each time; cameras do it 12 times.
+START_OF_SCAN, MAX_SCANS = b"\xff\xda", 100
 NO_PICTURE = (
     "この画像は使えません。JPEG、PNG、WebPのファイルを選んでください"
-    f"（縦×横で{MAX_PIXELS // 10_000:,}万画素まで。SVGは使えません）。"
+    f"（縦×横で{MAX_PIXELS // 10_000:,}万画素まで、{MAX_BYTES // MEGABYTE}MBまで。SVGは使えません）。"
 )
 
 
@@ -20,12 +24,16 @@ def read_picture(file: BinaryIO) -> Image.Image:
     """Return the decoded picture, upright, with its colour profile and no other metadata.
 
     The format is found in the bytes, whatever the file is called. Raises ValidationError for what
-    is no JPEG, PNG or WebP picture, is broken, or has too many pixels.
+    is no JPEG, PNG or WebP picture, is broken, too large, or would take too long to decode.
     """
     try:
         file.seek(0)
-        picture = Image.open(file, formats=list(SUFFIXES))
-        if picture.width * picture.height > MAX_PIXELS:
+        data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise ValidationError(NO_PICTURE)
+        picture = Image.open(io.BytesIO(data), formats=list(SUFFIXES))
+        scans = data.count(START_OF_SCAN) if picture.format not in ("PNG", "WEBP") else 0
+        if picture.width * picture.height > MAX_PIXELS or scans > MAX_SCANS:
             raise ValidationError(NO_PICTURE)
         upright = ImageOps.exif_transpose(picture)
     # Pillow raises these four for broken files, and warns before it raises for huge ones.

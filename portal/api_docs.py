@@ -16,7 +16,13 @@ from .api_openapi import PARTIAL
 from .api_parameters import problem_of
 from .markdown import render_markdown
 
-TYPES = {"integer": "整数", "number": "数", "string": "文字列", "null": "null"}
+TYPES = {
+    "boolean": "true か false",
+    "integer": "整数",
+    "number": "数",
+    "string": "文字列",
+    "null": "null",
+}
 LIMITS = {
     "minimum": "{}以上",
     "maximum": "{}以下",

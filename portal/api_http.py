@@ -1,16 +1,10 @@
-"""What every answer under /api/ has in common: open to all origins, limited, errors by RFC 9457."""
+"""What every answer under /api/ has in common: open to all origins, errors by RFC 9457."""
 
-import time
 from http import HTTPStatus
-from ipaddress import ip_address, ip_network
 
-from django.conf import settings
-from django.core.cache import cache
 from django.http import HttpResponse, JsonResponse
 from django.middleware.http import ConditionalGetMiddleware
 from django.utils.cache import patch_vary_headers
-
-from .audit import client_address
 
 API_PREFIX = "/api/"
 PROBLEM_TYPE = "/api/v1/docs#problem-{}"
@@ -20,7 +14,6 @@ EXPOSED = (
     "ETag, Last-Modified, Link, Retry-After, Deprecation, Sunset, "
     "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
 )
-SECONDS = {"s": 1, "min": 60, "hour": 3600}
 # Status -> what it is called, what happened and what to do, the same in English.
 SENTENCES = {
     HTTPStatus.NOT_FOUND: (
@@ -52,6 +45,11 @@ SENTENCES = {
         "サーバーの問題",
         "サーバーで問題が起きました。時間をおいて、もう一度お試しください。",
         "Something went wrong on the server. Please try again later.",
+    ),
+    HTTPStatus.SERVICE_UNAVAILABLE: (
+        "ただいま答えられません",
+        "データベースに届きません。Retry-After の秒数だけ待って、もう一度お試しください。",
+        "The database cannot be reached. Wait for the seconds that Retry-After tells, then try again.",
     ),
 }
 
@@ -89,72 +87,39 @@ def answer_problem(status: int, errors: list[dict] | None = None) -> JsonRespons
 
 
 def api_middleware(get_response):
-    """Give API answers CORS, ETag with 304, HEAD, OPTIONS and a limit, and make errors problems."""
+    """Give API answers CORS, ETag with 304, HEAD and OPTIONS, and make errors problems."""
     answer_conditionally = ConditionalGetMiddleware(get_response)
 
     def respond(request):
         if request.method == "OPTIONS":
             return HttpResponse(status=204, headers={"Allow": METHODS})
-        limits = count_request(request)
-        if limits.get("Retry-After"):
-            response = answer_problem(HTTPStatus.TOO_MANY_REQUESTS)
-        else:
-            is_head = request.method == "HEAD"
-            if is_head:
-                request.method = "GET"
-            response = answer_conditionally(request)
-            if response.status_code >= 400 and response["Content-Type"] != PROBLEM_MEDIA_TYPE:
-                response = answer_problem(response.status_code)
-            if is_head:
-                response = _without_body(response)
-        for name, value in limits.items():
-            response[name] = value
-        return response
+        is_head = request.method == "HEAD"
+        if is_head:
+            request.method = "GET"
+        response = answer_conditionally(request)
+        if response.status_code >= 400 and response["Content-Type"] != PROBLEM_MEDIA_TYPE:
+            wait = response.get("Retry-After")
+            response = answer_problem(response.status_code)
+            if wait:
+                response["Retry-After"] = wait
+        return _without_body(response) if is_head else response
 
     def middleware(request):
         if not request.path_info.startswith(API_PREFIX):
             return get_response(request)
-        response = respond(request)
-        response["Access-Control-Allow-Origin"] = "*"
-        response["Access-Control-Allow-Methods"] = METHODS
-        response["Access-Control-Allow-Headers"] = "*"
-        response["Access-Control-Expose-Headers"] = EXPOSED
-        patch_vary_headers(response, ["Accept-Encoding"])
-        return response
+        return open_to_all_origins(respond(request))
 
     return middleware
 
 
-def count_request(request) -> dict[str, int]:
-    """Count a request of its address, and return the headers that tell how many are left.
-
-    "Retry-After" is among them where there are none. The count stands in Django's cache, so hosts
-    that share one count together.
-    """
-    most, _, span = settings.API_RATE.partition("/")
-    if not int(most):
-        return {}
-    seconds, now = SECONDS[span], int(time.time())
-    left = seconds - now % seconds
-    key = f"api-rate:{_network(client_address(request))}:{now // seconds}"
-    cache.add(key, 0, seconds + 1)
-    try:
-        count = cache.incr(key)
-    except ValueError:  # gone between the two
-        count = 1
-    headers = {
-        "RateLimit-Limit": int(most),
-        "RateLimit-Remaining": max(0, int(most) - count),
-        "RateLimit-Reset": left,
-    }
-    return headers | ({"Retry-After": left} if count > int(most) else {})
-
-
-def _network(address: str | None) -> str:
-    """Return what counts as one client: an IPv4 address, or the /64 that an IPv6 one is free in."""
-    if address and ip_address(address).version == 6:
-        return ip_network((address, 64), strict=False).network_address.exploded
-    return address or "unknown"
+def open_to_all_origins(response):
+    """Let the pages of other hosts read an answer of the API; return it."""
+    response["Access-Control-Allow-Origin"] = "*"
+    response["Access-Control-Allow-Methods"] = METHODS
+    response["Access-Control-Allow-Headers"] = "*"
+    response["Access-Control-Expose-Headers"] = EXPOSED
+    patch_vary_headers(response, ["Accept-Encoding"])
+    return response
 
 
 def _without_body(response):

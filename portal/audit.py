@@ -114,6 +114,8 @@ def client_address(request) -> str | None:
         forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
         address = forwarded.rpartition(",")[2].strip() or address
     try:
-        return str(ip_address(address))
+        found = ip_address(address.partition("%")[0])
     except ValueError:
         return None
+    # A server that listens to both protocols tells IPv4 addresses within IPv6.
+    return str(getattr(found, "ipv4_mapped", None) or found)

@@ -9,7 +9,10 @@ from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.auth.views import redirect_to_login
-from django.shortcuts import redirect, render
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.contenttypes.views import shortcut
+from django.http import Http404
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
@@ -79,8 +82,28 @@ class StaffSite(admin.AdminSite):
                 self.admin_view(partial(desk.restore_view, self)),
                 name="bin_restore",
             ),
-            *super().get_urls(),
+            path(
+                "r/<int:content_type_id>/<int:object_id>/",
+                self.admin_view(self.view_on_site),
+                name="view_on_site",
+            ),
+            # Django's own would tell the address of any record, also of another's draft.
+            *(u for u in super().get_urls() if getattr(u, "name", "") != "view_on_site"),
         ]
+
+    def view_on_site(self, request, content_type_id, object_id):
+        """Lead from a record that the user may see here to its public page."""
+        for model, model_admin in self._registry.items():
+            if ContentType.objects.get_for_model(model).pk == content_type_id:
+                get_object_or_404(model_admin.get_queryset(request), pk=object_id)
+                return shortcut(request, content_type_id, object_id)
+        raise Http404
+
+    def logout(self, request, extra_context=None):
+        response = super().logout(request, extra_context)
+        # Nothing of the work stays in a browser that others use after.
+        response["Clear-Site-Data"] = '"cache", "cookies", "storage"'
+        return response
 
     @method_decorator(never_cache)
     @login_not_required
