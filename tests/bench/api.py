@@ -1,0 +1,327 @@
+"""The API's lists beside Datasette: the same rows and columns of the same data, as JSON and CSV."""
+
+import itertools
+import json
+import math
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlencode
+
+from . import datasette
+from .arithmetic import find_percentile, find_ratio, run_interleaved
+from .load import Connection, Load, fetch, make_request, run_load
+from .servers import Server, make_gunicorn_command, serve
+from .tables import Aim, Table
+from .world import FOLDER, World
+
+ROUNDS = 5
+CONNECTIONS = 4
+REQUESTS = 80
+ROUND_SECONDS = 5
+CSV_ROUNDS = 3
+CSV_SECONDS = 20
+AHEAD = Aim(least=1)
+# So many rows apart, each request asks for rows of its own.
+STRIDE = 7
+AMOUNTS = ["amount_yen", "budget_yen", "carried_over_yen", "unused_yen"]
+ITEM_FIELDS = ["fiscal_year", "department", "code", "name", *AMOUNTS]
+FIGURE_COLUMNS = ["group", "label", "measure", "kind", "value", "unit", "period", "note"]
+PUBLIC = """s.status = 'published'
+ and (s.publish_from is null or s.publish_from <= datetime('now'))
+ and (s.publish_until is null or s.publish_until > datetime('now'))"""
+ITEM_SQL = f"""select s.fiscal_year, d.slug as department_slug, d.name as department_name,
+ i.code, i.name, {", ".join(f"i.{name}" for name in AMOUNTS)}
+from budgets_settlementitem i
+ join budgets_settlement s on s.id = i.settlement_id
+ join portal_department d on d.id = s.department_id
+where s.fiscal_year = :year and {PUBLIC}
+order by d.position, d.slug, i.code_order limit 100 offset :offset"""
+FIGURE_SQL = f"""select s.fiscal_year, i.name as record,
+ {", ".join(f'f."{name}"' for name in FIGURE_COLUMNS)}
+from budgets_settlementfigure f
+ join budgets_settlementitem i on i.id = f.item_id
+ join budgets_settlement s on s.id = i.settlement_id
+ join portal_department d on d.id = s.department_id
+where s.fiscal_year = :year and {PUBLIC}
+order by d.slug, i.code_order, f.position, f.id limit 100 offset :offset"""
+
+
+@dataclass(frozen=True)
+class List:
+    """A list of the API, with the question of the same rows to Datasette.
+
+    `read_own` and `read_other` make the same values of an answer's row, so that both can be
+    compared before they are measured.
+    """
+
+    name: str
+    path: str
+    fields: list[str]
+    sql: str
+    table: str
+    columns: list[str]
+    read_own: Callable[[dict], list]
+    read_other: Callable[[dict], list]
+
+
+def pick(row: dict, names: list[str]) -> list:
+    return [row[name] for name in names]
+
+
+LISTS = [
+    List(
+        "決算項目",
+        "/api/v1/settlement-items",
+        ITEM_FIELDS,
+        ITEM_SQL,
+        "budgets_settlementitem",
+        ["settlement_id", "code", "name", *AMOUNTS],
+        lambda row: [row["department"]["slug"], *pick(row, ["code", "name", *AMOUNTS])],
+        lambda row: [row["department_slug"], *pick(row, ["code", "name", *AMOUNTS])],
+    ),
+    List(
+        "実績値",
+        "/api/v1/figures",
+        ["fiscal_year", "record", *FIGURE_COLUMNS],
+        FIGURE_SQL,
+        "budgets_settlementfigure",
+        ["item_id", *FIGURE_COLUMNS],
+        lambda row: [row["record"]["title"], *pick(row, FIGURE_COLUMNS)],
+        lambda row: [row["record"], *pick(row, FIGURE_COLUMNS)],
+    ),
+]
+
+
+def measure_api(world: World, say) -> list[Table]:
+    ranges = world.call("world_inside:count_public_rows")
+    notes, rows, files = [], [], []
+    with ExitStack() as stack:
+        command = make_gunicorn_command("portal.wsgi", workers=1)
+        own = stack.enter_context(serve(command, world.environment))
+        rival = None
+        if world.vendor == "sqlite":
+            try:
+                program = datasette.install()
+            except datasette.NoDatasetteError as error:
+                say(str(error))
+                notes.append("Datasetteをここに入れられなかったため、相手の列は空です。")
+            else:
+                folder = stack.enter_context(tempfile.TemporaryDirectory(dir=FOLDER))
+                copy = datasette.copy_database(world.path, Path(folder))
+                rival = stack.enter_context(datasette.serve_datasette(program, copy))
+        else:
+            notes.append("Datasetteが読むのはSQLiteだけのため、相手の列は空です。")
+        for each in LISTS:
+            rows += measure_list(each, own, rival, ranges[each.table], say)
+        for each in LISTS:
+            files.append(measure_csv(each, own, rival, say))
+    setting = (
+        f"どちらも1プロセスを、{CONNECTIONS}本のつないだままの接続から、{ROUNDS}巡、交互に呼びました。"
+        f"「毎回違う」は一度も同じ行を求めないもの、「同じ」は同じ100件を繰り返し求めるもの。"
+        f"Datasette {datasette.read_version()} は `-i`（変わらないファイル）で、同じ行と欄を"
+        "SQLで求めたとき（`?sql=`）と、表をそのまま求めたとき（結合も数えることもなし）の速いほうを、"
+        "比の相手にしました。ポータルは、件数を数え、公開の条件を確かめています。"
+    )
+    return [
+        Table(
+            "APIの一覧 100件",
+            [
+                "求めるもの",
+                "件/秒",
+                "p50 ms",
+                "p99 ms",
+                "Datasette SQL 件/秒",
+                "Datasette 表 件/秒",
+                "比",
+                "めあて",
+                "",
+            ],
+            rows,
+            [setting, *notes],
+        ),
+        Table(
+            "すべての行のCSV",
+            [
+                "求めるもの",
+                "行",
+                "行/秒",
+                "MB/秒",
+                "Datasette 行/秒",
+                "比",
+                "めあて",
+                "",
+            ],
+            files,
+            ["`format=csv` と、Datasetteの表の `.csv?_stream=on`。初めから終わりまでの時間から。"],
+        ),
+    ]
+
+
+def measure_list(each: List, own: Server, rival: Server | None, ranges: dict, say) -> list:
+    check_same_rows(each, own, rival, ranges)
+    rows = []
+    for name, fields in ((f"{each.name}（欄を選ぶ）", each.fields), (f"{each.name}（全欄）", [])):
+        for repetition in ("毎回違う", "同じ"):
+            is_same = repetition == "同じ"
+            measures = {
+                "own": make_asker(own, walk(ranges, partial(ask_own, each, fields)), is_same)
+            }
+            if rival:
+                measures["sql"] = make_asker(rival, walk(ranges, partial(ask_sql, each)), is_same)
+                measures["table"] = make_asker(
+                    rival, walk_table(ranges, partial(ask_table, each)), is_same
+                )
+            loads = run_interleaved(measures, ROUNDS)
+            rows.append([f"{name}・{repetition}", *compare(loads)])
+            say(f"{name}・{repetition}")
+    return rows
+
+
+def compare(loads: dict[str, list[Load]]) -> list:
+    for who, rounds in loads.items():
+        for load in rounds:
+            if set(load.statuses) != {200}:
+                raise ValueError(f"{who}: {dict(load.statuses)}")
+    speeds = {who: [load.per_second for load in rounds] for who, rounds in loads.items()}
+    waits = [each * 1000 for load in loads["own"] for each in load.latencies]
+    medians = {who: statistics.median(each) for who, each in speeds.items()}
+    others = [who for who in speeds if who != "own"]
+    ratio = min((find_ratio(speeds["own"], speeds[who]) for who in others), default=None)
+    return [
+        medians["own"],
+        find_percentile(waits, 50),
+        find_percentile(waits, 99),
+        medians.get("sql"),
+        medians.get("table"),
+        ratio,
+        str(AHEAD),
+        AHEAD.judge(ratio) if ratio is not None else None,
+    ]
+
+
+def make_asker(server: Server, addresses: Iterator[str], is_same: bool) -> Callable[[], Load]:
+    """Return what runs one round: of requests not made before, or of one again and again."""
+    again = make_request(next(addresses))
+
+    def ask() -> Load:
+        requests = [again]
+        if not is_same:
+            requests = [make_request(each) for each in itertools.islice(addresses, REQUESTS)]
+        return run_load(
+            server.port,
+            requests,
+            count=REQUESTS,
+            connections=CONNECTIONS,
+            seconds=ROUND_SECONDS,
+        )
+
+    ask()
+    return ask
+
+
+def walk(ranges: dict[str, int], make_address: Callable[[int, int], str]) -> Iterator[str]:
+    """Go through all years and places in them; no address comes twice.
+
+    `ranges` tells how many rows each year has.
+    """
+    for start in itertools.count():
+        found = False
+        for year, count in ranges.items():
+            offset = start * STRIDE
+            if offset + 100 <= count:
+                found = True
+                yield make_address(int(year), offset)
+        if not found:
+            raise ValueError("There are too few rows for so many different requests.")
+
+
+def walk_table(ranges: dict[str, int], make_address: Callable[[int], str]) -> Iterator[str]:
+    """Go through places of a table; no address comes twice before all have come."""
+    places = sum(ranges.values()) - 100
+    step = next(step for step in itertools.count(7919) if math.gcd(step, places) == 1)
+    for number in range(places):
+        yield make_address(number * step % places)
+
+
+def ask_own(each: List, fields: list[str], year: int, offset: int) -> str:
+    asked = {"fiscal_year": year, "limit": 100, "offset": offset}
+    return f"{each.path}?{urlencode(asked | ({'fields': ','.join(fields)} if fields else {}))}"
+
+
+def ask_sql(each: List, year: int, offset: int) -> str:
+    asked = {"sql": each.sql, "year": year, "offset": offset, "_shape": "objects"}
+    return f"/{datasette.DATABASE}.json?{urlencode(asked)}"
+
+
+def ask_table(each: List, after: int) -> str:
+    asked = [("_next", after), ("_size", 100), ("_shape", "objects")]
+    asked += [("_nofacet", 1), ("_nosuggest", 1), ("_nocount", 1)]
+    asked += [("_col", column) for column in each.columns]
+    return f"/{datasette.DATABASE}/{each.table}.json?{urlencode(asked)}"
+
+
+def check_same_rows(each: List, own: Server, rival: Server | None, ranges: dict):
+    year = int(next(iter(ranges)))
+    answer = fetch(own.port, ask_own(each, each.fields, year, 100), accept_encoding="identity")
+    ours = [each.read_own(row) for row in json.loads(answer.body)["items"]]
+    if len(ours) != 100:
+        raise ValueError(f"{each.path} answered {answer.status} with {len(ours)} rows")
+    if rival:
+        rows = json.loads(fetch(rival.port, ask_sql(each, year, 100)).body)["rows"]
+        theirs = [each.read_other(row) for row in rows]
+        if ours != theirs:
+            differing = next(pair for pair in zip(ours, theirs, strict=True) if pair[0] != pair[1])
+            raise ValueError(f"{each.path} and Datasette do not hold the same rows: {differing}")
+
+
+def measure_csv(each: List, own: Server, rival: Server | None, say) -> list:
+    fields = [name for name in each.fields if name != "record"]
+    addresses = {
+        "own": (own, f"{each.path}?{urlencode({'format': 'csv', 'fields': ','.join(fields)})}")
+    }
+    if rival:
+        asked = [("_stream", "on"), ("_size", "max"), *(("_col", name) for name in each.columns)]
+        addresses["other"] = (
+            rival,
+            f"/{datasette.DATABASE}/{each.table}.csv?{urlencode(asked)}",
+        )
+    reads = run_interleaved(
+        {who: partial(read_csv, *address) for who, address in addresses.items()},
+        CSV_ROUNDS,
+        CSV_SECONDS,
+    )
+    say(f"{each.name} CSV")
+    speeds = {who: [rows / seconds for seconds, rows, _ in read] for who, read in reads.items()}
+    _, rows, size = reads["own"][0]
+    own_speed = statistics.median(speeds["own"])
+    ratio = find_ratio(speeds["own"], speeds["other"]) if rival else None
+    return [
+        each.name,
+        rows,
+        own_speed,
+        own_speed * size / rows / 1e6,
+        statistics.median(speeds["other"]) if rival else None,
+        ratio,
+        str(AHEAD),
+        AHEAD.judge(ratio) if ratio is not None else None,
+    ]
+
+
+def read_csv(server: Server, address: str) -> tuple[float, int, int]:
+    """Return seconds, rows and bytes of a whole file; the heading is no row."""
+    connection = Connection(server.port)
+    start = time.perf_counter()
+    try:
+        status, _, body = connection.ask(make_request(address, accept_encoding="identity"))
+    finally:
+        connection.close()
+    seconds = time.perf_counter() - start
+    if status != 200:
+        raise ValueError(f"{address} answered {status}")
+    return seconds, body.count(b"\n") - 1, len(body)

@@ -1,0 +1,50 @@
+"""The bench's own arithmetic: medians of interleaved rounds, percentiles, the exponent of growth."""
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+Answer = TypeVar("Answer")
+
+
+def run_interleaved(
+    measures: dict[str, Callable[[], Answer]], rounds: int, seconds: float = 60
+) -> dict[str, list[Answer]]:
+    """Run every measure once a round, in turn: what disturbs the machine meets all of them.
+
+    Each second round goes backwards (A B, B A …), so that none always follows the same one. After
+    so many seconds no further round begins; there is always one.
+    """
+    answers, until = {name: [] for name in measures}, time.monotonic() + seconds
+    for number in range(rounds):
+        if number and time.monotonic() > until:
+            break
+        for name in list(measures)[:: -1 if number % 2 else 1]:
+            answers[name].append(measures[name]())
+    return answers
+
+
+def find_ratio(own: Sequence[float], other: Sequence[float]) -> float:
+    """Return the median of `own` over the median of `other`."""
+    return statistics.median(own) / statistics.median(other)
+
+
+def find_percentile(values: Sequence[float], percent: float) -> float:
+    """Return the smallest value that so many percent of the values do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
+
+
+def fit_exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
+    """Return the b of values = a * sizes ** b that fits best: the slope in logarithms.
+
+    0 does not grow, 1 grows in step. Raises ValueError for fewer than two different sizes, or for
+    what has no logarithm.
+    """
+    if len(set(sizes)) < 2:
+        raise ValueError("An exponent needs two different sizes.")
+    return statistics.linear_regression(
+        [math.log(size) for size in sizes], [math.log(value) for value in values]
+    ).slope
