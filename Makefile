@@ -3,13 +3,15 @@ PYTHON ?= python3
 PORT ?= 8000
 # What else pytest is to be told: make test ARGS="tests/portal -k feed"; or make_demo_staff: ARGS=--reset
 ARGS ?=
+# What alone make bench is to measure: make bench ONLY=pages,search
+ONLY ?=
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 READ_PROJECT := import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))
 TEMPLATES = $(shell find templates -name '*.html')
 
-.PHONY: help run build admin demo-staff test lint format bench clean
+.PHONY: help run hosts build admin demo-staff test drills lint format bench audit clean
 .DELETE_ON_ERROR:
 
 help:
@@ -20,6 +22,9 @@ run: build ## 準備をすべて済ませて、http://127.0.0.1:8000/ で動か�
 	@$(MANAGE) load_first_content
 	@echo "http://127.0.0.1:$(PORT)/ で動きます（止めるときは Ctrl+C）。 Open this address; stop with Ctrl+C."
 	@exec $(BIN)/gunicorn portal.wsgi --bind 127.0.0.1:$(PORT) --workers 2 --threads 4 --no-control-socket
+
+hosts: build ## 2台のアプリケーション、データベースの本体と複製、Redisを、この1台で試す
+	@exec $(BIN)/python -m tests.hosts $(PORT)
 
 build: staticfiles/staticfiles.json ## パッケージと静的ファイルを用意する（動かさない）
 
@@ -32,6 +37,11 @@ demo-staff: build ## 管理画面を試すための、架空の部局の職員3�
 
 test: .venv/installed-dev .env ## すべての試験（DATABASE_URL があれば、そのデータベースで）
 	@HTTPS=0 DEBUG=0 $(BIN)/python -m pytest -n auto $(ARGS)
+
+drills: build .venv/installed-dev ## わざと壊して、元に戻ることを確かめる（docs/drills.md。数分かかる）
+	@HTTPS=0 DEBUG=0 DATABASE_URL=sqlite:///portal.sqlite3 $(BIN)/python -m pytest -m drill tests/drills $(ARGS)
+	@[ -z "$$POSTGRES_URL" ] || HTTPS=0 DEBUG=0 DATABASE_URL="$$POSTGRES_URL" \
+	  $(BIN)/python -m pytest -m drill tests/drills $(ARGS)
 
 lint: .venv/installed-dev .env ## 書き方、依存の向き、マイグレーション、本番の設定を調べる
 	$(BIN)/ruff check .
@@ -47,10 +57,13 @@ format: .venv/installed-dev ## 書き方をそろえる
 	$(BIN)/ruff format .
 	$(BIN)/djade $(TEMPLATES)
 
-bench: build ## 主なページとAPIの、時間・問合せ数・大きさを測る
-	@$(MANAGE) migrate --verbosity 0
-	@$(MANAGE) load_first_content
-	@API_RATE=0 $(BIN)/python -m tests.bench
+bench: build ## 速さを、限界や他のソフトと並べて測り、docs/performance.md に書く（ONLY=pages で一部）
+	@$(BIN)/python -m tests.bench $(ONLY)
+
+audit: .venv/bin/python ## 入れているパッケージに、知られている脆弱性がないかを調べる（ネットワークが要る）
+	@test -x .make/audit/bin/pip-audit || { $(PYTHON) -m venv .make/audit && \
+	  .make/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1; }
+	@.make/audit/bin/python tests/audit.py
 
 clean: ## 作り直せるものを消す（データベース、画像、.env は消さない）
 	rm -rf .venv staticfiles .pytest_cache .ruff_cache .hypothesis .import_linter_cache .make

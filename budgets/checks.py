@@ -57,6 +57,18 @@ def check_item(items: Iterable[ItemFacts], code: str) -> list[CheckResult]:
     return list(_Tree(items).check(code))
 
 
+def check_items(
+    items: Iterable[ItemFacts], codes: Iterable[str]
+) -> dict[str, tuple[CheckResult, list[CheckResult]]]:
+    """Return the breakdown and all results at each of some items.
+
+    `items` are those of the whole settlement; figures, funding and shares are needed of those
+    items alone and of all below them.
+    """
+    tree = _Tree(items)
+    return {code: (tree.breakdown(code), list(tree.check(code))) for code in codes}
+
+
 def check_breakdowns(items: Iterable[ItemFacts]) -> dict[str, CheckResult]:
     """Return the breakdown of every item by its code, also where no amount is stated."""
     tree = _Tree(items)

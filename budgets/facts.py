@@ -4,12 +4,21 @@ from collections import defaultdict
 from collections.abc import Iterable
 from operator import attrgetter
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import F, Value
+from django.db.models.functions import Concat
 
 from portal.models import MONEY_KINDS
 
 from .checks import CheckResult, FigureFacts, ItemFacts, attribute_yen, check_breakdowns
-from .models import CostRelation, FundingSource, InitiativeCost, SettlementFigure, SettlementItem
+from .item_codes import LAST_BELOW
+from .models import (
+    CostRelation,
+    FundingSource,
+    InitiativeCost,
+    SettlementFigure,
+    SettlementItem,
+    comparable_q,
+)
 
 STATED = ("code", "amount_yen", "budget_yen", "carried_over_yen", "unused_yen")
 
@@ -25,7 +34,7 @@ def load_item_facts(settlements, costs=None, items=None) -> dict[int, list[ItemF
     costs = InitiativeCost.objects.published() if costs is None else costs
     figures, funding, shares = defaultdict(list), defaultdict(list), defaultdict(list)
     for figure in _comparable_figures(settlements):
-        figures[figure.item_id].append(_figure_facts(figure))
+        figures[figure.item_id].append(make_figure_facts(figure))
     sources = FundingSource.objects.filter(item__settlement__in=settlements).order_by("pk")
     for item, amount_yen in sources.values_list("item", "amount_yen"):
         funding[item].append(amount_yen)
@@ -45,17 +54,24 @@ def load_item_facts(settlements, costs=None, items=None) -> dict[int, list[ItemF
     return facts
 
 
+def make_item_facts(item, figures, funding, shares) -> ItemFacts:
+    """Return the facts of an item; of one that tells its amount alone (StatedItem) that alone."""
+    stated = {name: getattr(item, name, None) for name in STATED}
+    return ItemFacts(**stated, figures=tuple(figures), funding=tuple(funding), shares=tuple(shares))
+
+
 def load_breakdowns(items: Iterable[SettlementItem]) -> dict[int, CheckResult]:
     """Return the breakdown of each of some items by its primary key, in one query.
 
-    The items may come from several settlements, of which all money figures are read.
+    The items may come from several settlements; the money figures at and below them are read.
     """
     figures = defaultdict(lambda: defaultdict(list))
     amounts = defaultdict(dict)
     for item in items:
         amounts[item.settlement_id][item.code] = item.amount_yen
-    for figure in _comparable_figures(amounts).filter(kind__in=MONEY_KINDS):
-        figures[figure.settlement][figure.code].append(_figure_facts(figure))
+    asked = [item.pk for item in items]
+    for figure in dict.fromkeys(_money_within(asked) if asked else []):
+        figures[figure.settlement][figure.code].append(make_figure_facts(figure))
     results = {
         settlement: check_breakdowns(
             ItemFacts(code, asked.get(code), figures=tuple(figures[settlement][code]))
@@ -99,20 +115,30 @@ def attribute_costs(costs: Iterable[InitiativeCost]) -> dict[int, int]:
 
 
 def _comparable_figures(settlements):
-    """Keep money, wholes and parts: a check over all years would read every figure there is."""
-    parts = SettlementFigure.objects.filter(part_of=OuterRef("pk"))
+    figures = SettlementFigure.objects.filter(comparable_q(), item__settlement__in=settlements)
+    return _with_facts(figures)
+
+
+def _money_within(items: list[int]):
+    """Return the money figures of some items and of all below them; some of them twice."""
+    own_order = F("item__settlement__items__code_order")
+    figures = SettlementFigure.objects.filter(
+        kind__in=MONEY_KINDS,
+        item__settlement__items__in=items,
+        item__code_order__range=(own_order, Concat(own_order, Value(LAST_BELOW))),
+    )
+    return _with_facts(figures)
+
+
+def _with_facts(figures):
     return (
-        SettlementFigure.objects.filter(
-            Q(kind__in=MONEY_KINDS) | Q(part_of__isnull=False) | Exists(parts),
-            item__settlement__in=settlements,
-        )
-        .annotate(settlement=F("item__settlement_id"), code=F("item__code"))
+        figures.annotate(settlement=F("item__settlement_id"), code=F("item__code"))
         .only("item_id", "group", "label", "measure", "kind", "value", "unit", "part_of_id")
         .order_by("item_id", "position", "pk")
     )
 
 
-def _figure_facts(figure: SettlementFigure) -> FigureFacts:
+def make_figure_facts(figure: SettlementFigure) -> FigureFacts:
     return FigureFacts(
         key=figure.pk,
         name=figure.name,

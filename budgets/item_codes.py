@@ -4,6 +4,8 @@ from string import ascii_lowercase
 
 CODE_PATTERN = r"[1-9][0-9]{0,3}(\.[1-9][0-9]{0,3})*"
 MAX_LEVEL = 8
+# After an item's order: no item below it sorts later, however a database sorts the full stop.
+LAST_BELOW = ".9999" * (MAX_LEVEL - 1)
 
 _KANA = (
     "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワヲン"

@@ -9,6 +9,7 @@ from django.urls import reverse
 from initiatives.models import Initiative
 from portal.fiscal_year import format_fiscal_year
 from portal.models import (
+    MONEY_KINDS,
     Cited,
     Department,
     Figure,
@@ -21,6 +22,7 @@ from portal.publishing import PublicationQuerySet, Revisable, live_q, published_
 from .former_codes import FormerCode  # noqa: F401 - a model of this app
 from .item_codes import (
     CODE_PATTERN,
+    LAST_BELOW,
     MAX_LEVEL,
     code_level,
     code_number,
@@ -208,19 +210,34 @@ class SettlementItemQuerySet(PartOfSettlementQuerySet):
         """Annotate `level`: 1 for the topmost items. Four digits and a stop make a level."""
         return self.annotate(level=(models.functions.Length("code_order") + 1) / 5)
 
+    def within(self, item):
+        """Keep the item and all below it."""
+        return self.filter(
+            settlement=item.settlement_id,
+            code_order__range=(item.code_order, item.code_order + LAST_BELOW),
+        )
+
     def topmost_with_amount(self):
-        """Keep the items that state an amount and have no ancestor that states one."""
-        own_order = models.ExpressionWrapper(
-            models.OuterRef("code_order"), output_field=models.CharField()
-        )
-        stating_above = (
-            SettlementItem.objects.filter(
-                settlement=models.OuterRef("settlement"), amount_yen__isnull=False
-            )
-            .annotate(own_order=own_order)
-            .filter(own_order__startswith=models.functions.Concat("code_order", models.Value(".")))
-        )
-        return self.filter(~models.Exists(stating_above), amount_yen__isnull=False)
+        """Keep the items that state an amount and have no ancestor that states one.
+
+        Each possible ancestor is looked up by its order, the nearest first: an index holds all
+        that it takes. As conditions of their own (EXISTS) the look-ups would become a join of all
+        items with all others on PostgreSQL.
+        """
+        own = models.OuterRef("code_order")
+        length = models.functions.Greatest(models.functions.Length(own) - 5, 0)
+        nearest = models.functions.Substr(own, 1, length)
+        orders = [models.functions.Substr(own, 1, 5 * level - 1) for level in range(1, MAX_LEVEL)]
+        stating = SettlementItem.objects.filter(
+            settlement=models.OuterRef("settlement"), amount_yen__isnull=False
+        ).order_by()
+        above = stating.filter(code_order__in=orders).exclude(pk=models.OuterRef("pk"))
+        return self.alias(
+            stated_by_parent=models.Subquery(
+                stating.filter(code_order=nearest).values("amount_yen")[:1]
+            ),
+            stated_above=models.Subquery(above.values("amount_yen")[:1]),
+        ).filter(stated_by_parent=None, stated_above=None, amount_yen__isnull=False)
 
 
 class CodeOrderField(models.CharField):
@@ -317,7 +334,9 @@ class SettlementItem(Cited):
             ),
         ]
         indexes = [
-            models.Index(fields=["settlement", "code_order"], name="settlement_item_order"),
+            models.Index(
+                fields=["settlement", "code_order", "amount_yen"], name="settlement_item_amounts"
+            ),
         ]
 
     def __str__(self):
@@ -423,6 +442,15 @@ class PriorityEffort(models.Model):
 class PartOfItemQuerySet(models.QuerySet):
     def published(self):
         return self.filter(published_q("item__settlement"))
+
+
+def comparable_q() -> Q:
+    """Return the condition that a check compares a figure: money, wholes and parts.
+
+    A check over all years would else read every figure there is.
+    """
+    parts = SettlementFigure.objects.filter(part_of=models.OuterRef("pk"))
+    return Q(kind__in=MONEY_KINDS) | Q(part_of__isnull=False) | models.Exists(parts)
 
 
 class SettlementFigureQuerySet(PartOfItemQuerySet):

@@ -4,16 +4,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
+from typing import NamedTuple
 
 from .checks import (
     CheckResult,
     CheckStatus,
     ItemFacts,
     attribute_yen,
-    check_breakdowns,
-    check_settlement,
+    check_items,
 )
-from .item_codes import parent_code
+from .item_codes import code_level, parent_code
 from .models import InitiativeCost, SettlementItem
 from .shares import write_share
 
@@ -47,14 +47,26 @@ class OutlineRow:
         return [check for check in self.checks if check.is_problem]
 
 
+class StatedItem(NamedTuple):
+    """As much of an item as tells its place and its amount."""
+
+    pk: int
+    code: str
+    amount_yen: int | None
+
+    @property
+    def depth(self) -> int:
+        return code_level(self.code)
+
+
 @dataclass(frozen=True)
 class Place:
     """Where an item stands in the paper; `ancestors` begin with the topmost."""
 
-    ancestors: list[SettlementItem]
-    children: list[SettlementItem]
-    previous: SettlementItem | None
-    next: SettlementItem | None
+    ancestors: list[SettlementItem | StatedItem]
+    children: list[SettlementItem | StatedItem]
+    previous: SettlementItem | StatedItem | None
+    next: SettlementItem | StatedItem | None
 
 
 @dataclass(frozen=True)
@@ -66,20 +78,17 @@ class Attribution:
 
 
 def make_outline(items: Iterable[SettlementItem], facts: Sequence[ItemFacts]) -> list[OutlineRow]:
-    """Return a row an item, in the order of `items`; `facts` are those of its whole settlement."""
-    breakdowns = check_breakdowns(facts)
+    """Return a row an item, in the order of `items`; `facts` as `check_items` needs them."""
     amounts = {fact.code: fact.amount_yen for fact in facts}
     stated_below = sum_stated_below(amounts)
     total_yen = stated_below.pop("", None)
     wholes = stated_below | {code: yen for code, yen in amounts.items() if yen is not None}
-    checks = defaultdict(list)
-    for result in check_settlement(facts):
-        checks[result.code].append(result)
+    items = list(items)
+    found = check_items(facts, [item.code for item in items])
     return [
         OutlineRow(
             item,
-            breakdowns[item.code],
-            checks[item.code],
+            *found[item.code],
             stated_below.get(item.code),
             write_share(item.amount_yen, wholes.get(parent_code(item.code))),
             write_share(item.amount_yen, total_yen),
@@ -102,15 +111,19 @@ def sum_stated_below(amounts: Mapping[str, int | None]) -> dict[str, int]:
 
 
 def list_topmost_stated(items: Sequence[SettlementItem], above: str = "") -> list[SettlementItem]:
-    """Return the items below the code `above` that state an amount, but none below another."""
-    topmost = {}
-    for item in sorted(items, key=lambda item: item.depth):
+    """Return the items below the code `above` that state an amount, but none below another.
+
+    Items may be StatedItem too.
+    """
+    start = above and f"{above}."
+    stating = [i for i in items if i.amount_yen is not None and i.code.startswith(start)]
+    topmost = set()
+    for item in sorted(stating, key=lambda item: item.depth):
         lineage = item.code.split(".")
         over = {".".join(lineage[:length]) for length in range(1, len(lineage))}
-        is_below = not above or above in over
-        if is_below and item.amount_yen is not None and not over & topmost.keys():
-            topmost[item.code] = item
-    return [item for item in items if item.code in topmost]
+        if not over & topmost:
+            topmost.add(item.code)
+    return [item for item in stating if item.code in topmost]
 
 
 def count_breakdowns(rows: Iterable[OutlineRow]) -> list[tuple[CheckStatus, int]]:
@@ -119,7 +132,7 @@ def count_breakdowns(rows: Iterable[OutlineRow]) -> list[tuple[CheckStatus, int]
     return [(status, counts[status]) for status in CheckStatus if counts[status]]
 
 
-def find_place(items: Sequence[SettlementItem], code: str) -> Place:
+def find_place(items: Sequence[SettlementItem | StatedItem], code: str) -> Place:
     """Return the place of the item `code` among all items of its settlement, in their order."""
     by_code = {item.code: item for item in items}
     index = list(by_code).index(code)

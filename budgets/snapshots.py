@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -138,12 +138,9 @@ def notes_within(settlement):
     """Return the public notes on a public settlement and its parts, newest first."""
     about = Q()
     for model, path in [(type(settlement), "pk"), *parts_of(type(settlement))]:
+        own = model.objects.published().filter(pk=OuterRef("object_id"))
         about |= Q(
             content_type__app_label=model._meta.app_label,
             content_type__model=model._meta.model_name,
-            object_id__in=model.objects.published()
-            .filter(**{path: settlement.pk})
-            .order_by()
-            .values("pk"),
-        )
+        ) & Exists(own.filter(**{path: settlement.pk}).order_by())
     return ChangeNote.objects.filter(about).select_related("content_type")

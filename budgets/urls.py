@@ -1,6 +1,6 @@
 from django.urls import path, register_converter
 
-from . import initiative_views, snapshot_views, views
+from . import initiative_views, item_views, snapshot_views, views
 from .item_codes import CODE_PATTERN
 
 
@@ -38,7 +38,7 @@ urlpatterns = [
     ),
     path(
         "settlements/<fiscal_year:fiscal_year>/<slug:department>/<item_code:code>/",
-        views.settlement_item_detail,
+        item_views.settlement_item_detail,
         name="settlement_item_detail",
     ),
     path(

@@ -1,4 +1,4 @@
-from django.db.models import Count, Exists, OuterRef, Prefetch, Q
+from django.db.models import Count, Exists, OuterRef, Prefetch
 from django.http import Http404
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -8,24 +8,20 @@ from portal.charts import make_treemaps
 from portal.display_unit import get_unit
 from portal.fiscal_year import format_fiscal_year_both
 from portal.lists import csv_response
-from portal.models import ChangeNote, Department, FigureKind
+from portal.models import ChangeNote, Department
 from portal.succession import Succession, load_succession
 from portal.year_charts import make_series_drawings
 
 from .compare import Change, compare_departments, compare_items, list_comparable
 from .facts import load_breakdowns, load_item_facts
-from .former_codes import redirect_former_code
 from .forms import (
     BY_DEPARTMENT,
-    ItemForm,
     OutlineForm,
     ProgramForm,
     SettlementListForm,
     YearForm,
 )
 from .models import (
-    CostRelation,
-    PriorityEffort,
     Program,
     ProgramLineage,
     Settlement,
@@ -35,22 +31,15 @@ from .models import (
 from .outline import (
     OutlineRow,
     count_breakdowns,
-    execution_percent,
-    find_place,
-    list_budget_lines,
     list_topmost_stated,
     make_outline,
-    share_out,
 )
 from .series import list_points, make_series
-from .shares import rank_slices, slice_items, slice_settlements, stack_coverage, stack_funding
+from .shares import rank_slices, slice_items, slice_settlements
 from .snapshots import list_snapshots, notes_within
 from .tables import (
-    BUDGET_COLUMNS,
     COMPARISON_COLUMNS,
-    COST_COLUMNS,
     FIGURE_COLUMNS,
-    FUNDING_COLUMNS,
     ITEM_COLUMNS,
     RANK_COLUMNS,
     SETTLEMENT_COLUMNS,
@@ -164,70 +153,6 @@ def settlement_detail(request, fiscal_year, department):
     )
 
 
-@tell_withdrawal(Settlement, fiscal_year="fiscal_year", department="department__slug")
-@redirect_former_slug(Department, "department")
-@redirect_former_code
-def settlement_item_detail(request, fiscal_year, department, code):
-    item = get_object_or_404(
-        items_with_address()
-        .select_related("program")
-        .annotate(took_over=took_over("settlement__")),
-        settlement__fiscal_year=fiscal_year,
-        settlement__department__slug=department,
-        code=code,
-    )
-    form = ItemForm(request.GET)
-    figures, spent_below = split_figures(item)
-    settlement, unit = item.settlement, get_unit(request)
-    items = list(items_with_address().filter(settlement=settlement).defer("body"))
-    succession = load_succession() if item.took_over else Succession()
-    place = find_place(items, code)
-    facts = load_item_facts([settlement], items=items)[settlement.pk]
-    row, *children = make_outline([item, *place.children], facts)
-    funding = item.funding_sources.select_related("source")
-    costs = item.costs.published().select_related("initiative__report").order_by("pk")
-    attribution = share_out(item, [cost for cost in costs if cost.relation == CostRelation.COST])
-    picture = picture_of(slice_items(list_topmost_stated(items, code)), unit, item.amount_yen)
-    if form.wants_csv:
-        columns, table = {
-            "figures": (FIGURE_COLUMNS, figures),
-            "budget": (BUDGET_COLUMNS, list_budget_lines(item)),
-            "ranking": (RANK_COLUMNS, picture.get("ranks", [])),
-            "children": (ITEM_COLUMNS, children),
-            "below": (FIGURE_COLUMNS, spent_below),
-            "funding": (FUNDING_COLUMNS, funding),
-            "attribution": (COST_COLUMNS, attribution.shares),
-        }[form.table]
-        name = f"{form.table}-{fiscal_year}-{department}-{code}"
-        return csv_response(request, name, columns, table)
-    return render(
-        request,
-        "budgets/settlement_item_detail.html",
-        {
-            "item": item,
-            "row": row,
-            "children": children,
-            "place": place,
-            "form": form,
-            **picture,
-            "coverage": stack_coverage(row.breakdown, unit),
-            "compared": find_year_before(item, items, succession),
-            "reorganised": succession.tell_year(settlement.department, fiscal_year),
-            "trail": trail_to(fiscal_year, settlement, place.ancestors),
-            "budget_lines": list_budget_lines(item),
-            "execution_percent": execution_percent(item),
-            "figures": figures,
-            "spent_below": spent_below,
-            "funding": funding,
-            "funding_stack": stack_funding(funding, unit),
-            "attribution": attribution,
-            "related": [cost for cost in costs if cost.relation == CostRelation.EDITORIAL],
-            "efforts": efforts_of(item),
-            "notes": ChangeNote.objects.about(item, *figures),
-        },
-    )
-
-
 @redirect_former_slug(Program)
 def program_detail(request, slug):
     lineage = ProgramLineage.objects.prefetch_related(
@@ -326,23 +251,6 @@ def compare_with_year_before(settlement, items, succession):
     return earlier, list_comparable(compare_items(before, items))
 
 
-def find_year_before(item, items, succession):
-    """Return an item of `items` compared with itself in the department's year before, or None."""
-    settlement = item.settlement
-    same = Q(code=item.code, name=item.name)
-    if item.program_id:
-        same |= Q(program=item.program_id)
-    before = list(
-        items_with_address()
-        .in_fiscal_year(settlement.fiscal_year - 1)
-        .filter(settlement__department__in=departments_of_year_before(settlement, succession))
-        .filter(same)
-        .defer("body")
-    )
-    compared = {row.item.code: row for row in compare_items(before, items) if row.after}
-    return compared[item.code] if compared[item.code].before else None
-
-
 def published_years():
     """Return pairs of a fiscal year and how many settlements it has, newest first."""
     settlements = Settlement.objects.published().order_by("-fiscal_year")
@@ -359,10 +267,6 @@ def list_policies(settlement, items):
     return policies
 
 
-def efforts_of(item):
-    return PriorityEffort.objects.published().filter(item=item).select_related("policy")
-
-
 def load_figures(*conditions, **lookups):
     """Return public figures with all that a row shows, in the order of the paper.
 
@@ -377,20 +281,6 @@ def load_figures(*conditions, **lookups):
         if figure.part_of and figure.part_of.item.settlement_id != figure.item.settlement_id:
             figure.part_of = None
     return figures
-
-
-def split_figures(item):
-    """Return the item's own figures, and those below it that are part of the settled amount."""
-    figures = load_figures(
-        Q(item=item)
-        | Q(
-            item__settlement=item.settlement_id,
-            item__code_order__startswith=f"{item.code_order}.",
-            kind=FigureKind.EXPENDITURE,
-        )
-    )
-    own = [figure for figure in figures if figure.item_id == item.pk]
-    return own, [figure for figure in figures if figure.item_id != item.pk]
 
 
 def trail_to(fiscal_year=None, settlement=None, ancestors=()):

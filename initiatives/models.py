@@ -296,9 +296,16 @@ class InitiativeImage(models.Model):
             self.image = ContentFile(original, PurePath(self.image.name).stem + suffix)
             self.width, self.height = picture.size
             widths = write_widths(picture)
-        super().save(*args, **kwargs)
-        for width, data in widths.items():
-            self.image.storage.save(name_width(self.image.name, width), ContentFile(data))
+        is_new = not self.image._committed
+        try:
+            super().save(*args, **kwargs)
+            for width, data in widths.items():
+                self.image.storage.save(name_width(self.image.name, width), ContentFile(data))
+        except Exception:  # a full disk, say: no file stays without its row
+            if is_new and self.image._committed:
+                for name in [self.image.name, *(name_width(self.image.name, w) for w in widths)]:
+                    self.image.storage.delete(name)
+            raise
 
     def get_absolute_url(self):
         return reverse("initiative_image", args=[self.pk])

@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 from .api_conditions import DEPRECATED
 from .api_http import PROBLEM_MEDIA_TYPE, SENTENCES
 from .api_schemas import Problem
+from .fictitious import tell_fictitious
 
 REF = "#/components/schemas/{model}"
 PARTIAL = "Partial"
@@ -29,6 +30,7 @@ OF_ONE = {HTTPStatus.NOT_FOUND: {}}
 
 def complete_schema(schema: dict) -> dict:
     """Return the schema with what holds for all operations; it is changed in place."""
+    schema["info"]["description"] = tell_fictitious() + schema["info"]["description"]
     schemas = schema["components"]["schemas"]
     _, problems = models_json_schema(
         [(Problem, "serialization")],

@@ -1,7 +1,7 @@
 """What changed lately, ready to be listed with a link to each record."""
 
 from django.contrib.contenttypes.prefetch import GenericPrefetch
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 
 from budgets.models import (
@@ -61,11 +61,11 @@ def list_changes_of(owner):
     """Return the public change notes on a pillar or a department and on what belongs to it."""
     belongs = Q(pk__in=[])
     for model, path in PATHS[type(owner)].items():
+        own = model.objects.filter(pk=OuterRef("object_id")).filter(**{path: owner.pk}).order_by()
         belongs |= Q(
             content_type__app_label=model._meta.app_label,
             content_type__model=model._meta.model_name,
-            object_id__in=model.objects.filter(**{path: owner.pk}).order_by().values("pk"),
-        )
+        ) & Exists(own)
     return list_changes().filter(belongs)
 
 

@@ -312,10 +312,8 @@ class ChangeNoteQuerySet(models.QuerySet):
         visible = Q(pk__in=[])
         for content_type in types:
             if model := content_type.model_class():
-                visible |= Q(
-                    content_type=content_type,
-                    object_id__in=model.objects.published().order_by().values("pk"),
-                )
+                own = model.objects.published().order_by().filter(pk=models.OuterRef("object_id"))
+                visible |= Q(content_type=content_type) & models.Exists(own)
         return self.filter(visible)
 
 

@@ -25,8 +25,8 @@ if len(SECRET_KEY) < 50 and not DEBUG:
 if not ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS must name the host that the portal answers for.")
 
-SITE_NAME = env.str("SITE_NAME", default="群馬県 政策と決算のポータル")
 PREFECTURE_NAME = env.str("PREFECTURE_NAME", default="群馬県")
+SITE_NAME = env.str("SITE_NAME", default=f"{PREFECTURE_NAME} 政策と決算のポータル")
 # Who answers for the site, as the accessibility statement names them, and where to write to.
 CONTACT_NAME = env.str("CONTACT_NAME", default=PREFECTURE_NAME)
 CONTACT_URL = env.str("CONTACT_URL", default="")
@@ -51,12 +51,22 @@ INSTALLED_APPS = [
     "import_export",
 ]
 
-MIDDLEWARE = [
+# What sets the headers that every answer has, a refusal too.
+HEADER_MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "portal.security_headers.security_headers_middleware",
     "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+MIDDLEWARE = [
+    "portal.rate_limit.rate_limit_middleware",
+    "portal.routers.replica_middleware",
     "portal.due_revisions.due_revisions_middleware",
+    "portal.page_cache.page_cache_middleware",
+    *HEADER_MIDDLEWARE,
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.api_http.api_middleware",
+    "portal.outage.outage_middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -64,7 +74,6 @@ MIDDLEWARE = [
     "django_otp.middleware.OTPMiddleware",
     "portal.audit.audit_middleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -97,16 +106,49 @@ match database.get("ENGINE"):
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         }
+        # Who closes the last connection writes the whole log back: not after each request.
+        database["CONN_MAX_AGE"] = None
     case "django.db.backends.postgresql":
         pool_size = env.int("DATABASE_POOL_SIZE", default=8)
-        # Seconds until a request learns that no connection is to be had.
-        pool = {"min_size": 1, "max_size": pool_size, "timeout": 5}
-        options = {"pool": pool} if pool_size else {}
+        # Seconds until a request learns that no connection is to be had. A pool that kept trying
+        # would wait longer and longer between two attempts, and find the server back too late.
+        pool = {"min_size": 1, "max_size": pool_size, "timeout": 5, "reconnect_timeout": 5}
+        options = {
+            "connect_timeout": 5,
+            # A host that fell silent is given up after so long, in seconds (the last: milliseconds).
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 25_000,
+        }
+        if pool_size:
+            # What a statement and a transaction that does nothing may last; poolers refuse both.
+            limits = "-c statement_timeout=120s -c idle_in_transaction_session_timeout=300s"
+            options |= {"pool": pool, "options": limits}
         database["CONN_HEALTH_CHECKS"] = True
     case _:
         raise ImproperlyConfigured("DATABASE_URL must begin with postgres:// or sqlite:///.")
 database["OPTIONS"] = options | database.get("OPTIONS", {})
 DATABASES = {"default": database}
+
+# A streaming replica answers what anonymous visitors read, while it is no more behind than this.
+REPLICA_MAX_LAG_SECONDS = env.int("REPLICA_MAX_LAG_SECONDS", default=30)
+if env.str("DATABASE_REPLICA_URL", default=""):
+    replica = env.db_url("DATABASE_REPLICA_URL")
+    if {database["ENGINE"], replica.get("ENGINE")} != {"django.db.backends.postgresql"}:
+        raise ImproperlyConfigured(
+            "DATABASE_REPLICA_URL must begin with postgres://, and DATABASE_URL as well."
+        )
+    # Readers do not wait for a lost replica: the primary is there.
+    waits = {"connect_timeout": 2, "tcp_user_timeout": 3000}
+    if pool_size:
+        waits["pool"] = pool | {"timeout": 2}
+    replica["OPTIONS"] = options | waits | replica.get("OPTIONS", {})
+    replica |= {"CONN_HEALTH_CHECKS": True, "TEST": {"MIRROR": "default"}}
+    DATABASES["replica"] = replica
+    DATABASE_ROUTERS = ["portal.routers.ReplicaRouter"]
+if REPLICA_MAX_LAG_SECONDS < 5:
+    raise ImproperlyConfigured("REPLICA_MAX_LAG_SECONDS must be 5 or more.")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 FIXTURE_DIRS = [BASE_DIR / "fixtures"]
 
@@ -116,19 +158,34 @@ TIME_ZONE = "Asia/Tokyo"
 USE_I18N = True
 USE_TZ = True
 
-# The portal keeps counts and checksums there; several hosts share them through one cache.
-CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
+# The portal keeps counts and checksums in one cache, whole pages in the other; several hosts share
+# both. A page is kept in three codings, so that 1,500 entries are some 500 pages.
+CACHE = env.cache_url("CACHE_URL", default="locmemcache://")
+if CACHE["BACKEND"].endswith("RedisCache"):
+    CACHE["BACKEND"] = "portal.shared_cache.SharedCache"
+PAGES = (
+    {"LOCATION": "pages", "OPTIONS": {"MAX_ENTRIES": 1500}} if "locmem" in CACHE["BACKEND"] else {}
+)
+CACHES = {"default": CACHE, "pages": CACHE | PAGES | {"KEY_PREFIX": "page"}}
+if DEBUG:  # a template that is edited shows at once
+    CACHES["pages"] = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
+# So long a shared cache (CDN) answers a public page without asking; 0: it asks each time.
+CDN_SECONDS = env.int("CDN_SECONDS", default=60)
 # How often one address may ask the API: a number per s, min or hour; 0 sets no limit.
 API_RATE = env.str("API_RATE", default="3000/min")
 
-if not re.fullmatch(r"0|[1-9]\d{0,8}/(s|min|hour)", API_RATE):
-    raise ImproperlyConfigured("API_RATE must be 0, or a number per s, min or hour: 120/min.")
+# How often it may search: on a page, in a list, through the API.
+SEARCH_RATE = env.str("SEARCH_RATE", default="300/min")
+
+for name, rate in {"API_RATE": API_RATE, "SEARCH_RATE": SEARCH_RATE}.items():
+    if not re.fullmatch(r"0|[1-9]\d{0,8}/(s|min|hour)", rate):
+        raise ImproperlyConfigured(f"{name} must be 0, or a number per s, min or hour: 120/min.")
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(BASE_DIR / "media")))
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {"BACKEND": "portal.media.MediaStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
@@ -207,11 +264,19 @@ IMPORT_EXPORT_SKIP_ADMIN_LOG = False
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    # An outage is told in one line (portal/outage.py), not in a traceback for each request.
+    "filters": {
+        "no_outage": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": lambda record: getattr(record, "status_code", 0) != 503,
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     # Scanners ask for foreign hosts all day; they get a 400 and no traceback in the log.
     "loggers": {
         "django.security.DisallowedHost": {"handlers": [], "propagate": False},
+        "django.request": {"filters": ["no_outage"]},
         "axes": {"level": "WARNING"},  # tells each step of each login otherwise
     },
 }

@@ -13,6 +13,8 @@ from .feeds import LatestFeed
 from .health import healthz
 from .sitemaps import SITEMAPS, robots
 
+handler500 = "portal.outage.answer_error"
+
 urlpatterns = [
     path("", views.home, name="home"),
     path("departments/", views.department_list, name="department_list"),

@@ -19,7 +19,7 @@ from initiatives.views import initiatives_as_cards, newest_of_each_indicator
 from .addresses import redirect_former_slug, tell_withdrawal
 from .changes import list_changes
 from .charts import make_treemaps
-from .citations import list_citations
+from .citations import Citations
 from .fiscal_year import fiscal_year_of
 from .forms import (
     ChangeListForm,
@@ -32,7 +32,7 @@ from .forms import (
 )
 from .lists import ListForm, csv_response
 from .models import ChangeNote, Department, GlossaryTerm, SearchKind, SourceDocument
-from .search import count_facets, drop_words, list_examples, suggest
+from .search import drop_words, list_examples, suggest
 from .succession import load_succession
 from .tables import (
     CHANGE_COLUMNS,
@@ -181,11 +181,11 @@ def document_list(request):
 @redirect_former_slug(SourceDocument)
 def document_detail(request, slug):
     document = get_object_or_404(SourceDocument.objects.published(), slug=slug)
-    form, groups = DocumentForm(request.GET), list_citations(document)
+    form, citations = DocumentForm(request.GET), Citations(document)
     if form.wants_csv:
         rows = [
             (group.label, record, record.locator if record.source_id == document.pk else "")
-            for group in groups
+            for group in citations.groups
             if form.table in ("all", group.kind)
             for record in group.records
         ]
@@ -197,7 +197,10 @@ def document_detail(request, slug):
             "form": form,
             "document": document,
             "trail": [("出典資料", reverse("document_list"))],
-            "groups": groups,
+            "page": form.paginate(citations),
+            "starts": [
+                (group, before // form.page_size + 1) for group, before in citations.starts()
+            ],
             "notes": ChangeNote.objects.about(document),
         },
     )
@@ -232,7 +235,8 @@ def search(request):
             "form": form,
             "site_query": query,
             "page": page,
-            "facets": form.list_facets(count_facets(query, **narrowing)) if has_facets else [],
+            "is_exact": hits.search.is_exact,
+            "facets": form.list_facets(hits.search.count_facets()) if has_facets else [],
             "is_narrowed": is_narrowed,
             "examples": [] if query else list_examples(),
             "shorter": drop_words(query, **narrowing) if is_missed else [],

@@ -15,6 +15,7 @@ PRODUCTION = {
     "ALLOWED_HOSTS": "portal.example.jp",
     "BEHIND_PROXY": "1",
 }
+POSTGRESQL = "postgres://portal:secret@127.0.0.1/portal"
 READ = """
 import json
 from portal import settings
@@ -64,10 +65,20 @@ def read_settings(run_settings):
         (PRODUCTION | {"DATABASE_URL": "mysql://a:secret@b/c"}, "DATABASE_URL must begin with"),
         (PRODUCTION | {"DATABASE_URL": "portal.sqlite3"}, "DATABASE_URL must begin with"),
         (PRODUCTION | {"DATABASE_URL": ""}, "DATABASE_URL must begin with"),
+        (PRODUCTION | {"DATABASE_REPLICA_URL": POSTGRESQL}, "DATABASE_REPLICA_URL must begin with"),
+        (
+            PRODUCTION | {"DATABASE_URL": POSTGRESQL, "DATABASE_REPLICA_URL": "sqlite:///a"},
+            "DATABASE_REPLICA_URL must begin with",
+        ),
+        (
+            PRODUCTION | {"REPLICA_MAX_LAG_SECONDS": "1"},
+            "REPLICA_MAX_LAG_SECONDS must be 5 or more",
+        ),
         (PRODUCTION | {"REQUIRE_SECOND_FACTOR": "yes"}, "REQUIRE_SECOND_FACTOR must be off"),
         (PRODUCTION | {"LOGIN_FAILURE_LIMIT": "0"}, "The limits of logins and sessions must be 1"),
         (PRODUCTION | {"API_RATE": "120"}, "API_RATE must be 0, or a number per s, min or hour"),
         (PRODUCTION | {"API_RATE": "-1/s"}, "API_RATE must be 0, or a number per s, min or hour"),
+        (PRODUCTION | {"SEARCH_RATE": "1/day"}, "SEARCH_RATE must be 0, or a number per s, min"),
         (PRODUCTION | {"SESSION_HOURS": "-1"}, "The limits of logins and sessions must be 1"),
     ],
 )
@@ -125,6 +136,37 @@ def test_a_pool_size_of_0_leaves_pooling_to_a_pooler(read_settings):
         DATABASE_URL="postgres://portal@127.0.0.1:6432/portal", DATABASE_POOL_SIZE="0"
     )["DATABASES"]["default"]
     assert "pool" not in database["OPTIONS"]
+
+
+def test_a_replica_has_the_options_of_the_primary_and_is_given_up_sooner(read_settings):
+    values = read_settings(
+        DATABASE_URL="postgres://portal@db1.example.jp/portal",
+        DATABASE_REPLICA_URL="postgres://portal@db2.example.jp/portal?sslmode=verify-full",
+    )
+    primary, replica = (values["DATABASES"][alias] for alias in ("default", "replica"))
+    assert replica["HOST"] == "db2.example.jp"
+    assert replica["OPTIONS"]["sslmode"] == "verify-full"
+    assert replica["OPTIONS"]["options"] == primary["OPTIONS"]["options"]
+    assert replica["OPTIONS"]["pool"]["max_size"] == primary["OPTIONS"]["pool"]["max_size"]
+    assert replica["OPTIONS"]["pool"]["timeout"] < primary["OPTIONS"]["pool"]["timeout"]
+    assert replica["TEST"]["MIRROR"] == "default"
+    assert values["DATABASE_ROUTERS"] == ["portal.routers.ReplicaRouter"]
+
+
+def test_without_a_replica_nothing_routes(read_settings):
+    values = read_settings(DATABASE_REPLICA_URL="")
+    assert list(values["DATABASES"]) == ["default"]
+    assert "DATABASE_ROUTERS" not in values
+
+
+def test_a_redis_is_the_cache_of_counts_and_pages_with_the_options_of_its_address(read_settings):
+    caches = read_settings(CACHE_URL="redis://:p@cache.example.jp:6379/2?socket_timeout=3")[
+        "CACHES"
+    ]
+    assert {cache["BACKEND"] for cache in caches.values()} == {"portal.shared_cache.SharedCache"}
+    assert caches["default"]["LOCATION"] == "redis://:p@cache.example.jp:6379/2"
+    assert caches["default"]["OPTIONS"] == {"socket_timeout": 3}
+    assert caches["pages"]["KEY_PREFIX"] != caches["default"].get("KEY_PREFIX")
 
 
 def test_the_policy_lets_a_page_load_nothing_from_another_host(read_settings):
