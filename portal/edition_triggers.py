@@ -20,6 +20,8 @@ NOT_CONTENT = {
 }
 # The fields that say from when to when something is public.
 MOMENTS = ("publish_from", "publish_until", "visible_from")
+# See edition.holding_edition.
+NOT_HELD = "NOT EXISTS (SELECT 1 FROM portal_editionnumber WHERE id = 0)"
 RANDOM_SQLITE = "abs(random() % 4294967296) + 1"
 RANDOM_POSTGRESQL = "(random() * 4294967296)::bigint + 1"
 
@@ -73,7 +75,7 @@ def _make_sqlite(cursor, found):
         for event in ("INSERT", "UPDATE", "DELETE"):
             cursor.execute(
                 f"CREATE TRIGGER IF NOT EXISTS edition_{table}_{event.lower()} "
-                f'AFTER {event} ON "{table}" BEGIN {raising} END'
+                f'AFTER {event} ON "{table}" WHEN {NOT_HELD} BEGIN {raising} END'
             )
         for column in _list_moments(model):
             name = f"edition_{table}_{column}"

@@ -6,6 +6,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import DataError, IntegrityError, models, transaction
 from import_export.results import Error
 
+from .edition import holding_edition
 from .held_records import HeldRecords
 from .import_columns import Parsed, say
 from .import_results import Cell, Problem, RecordResult, RecordRow
@@ -97,7 +98,7 @@ class RecordImport(ImportRights):
                 )
                 self.examine()
                 if not self.dry_run and not self.result.has_errors():
-                    with self.resource.around_import():
+                    with holding_edition(), self.resource.around_import():
                         write(self)
                 if self.dry_run or self.result.has_errors():
                     transaction.set_rollback(True)

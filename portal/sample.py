@@ -15,6 +15,7 @@ from budgets.models import Program, Settlement, SettlementItem
 from initiatives.models import Indicator, Initiative, Plan, ResultsReport
 
 from . import sample_words as vocabulary
+from .edition import holding_edition
 from .fictitious import EXPLANATION, PREFECTURE, WARNING, is_fictitious
 from .fiscal_year import format_fiscal_year
 from .freezing import freeze
@@ -66,6 +67,7 @@ class Size:
 
 
 @transaction.atomic
+@holding_edition()
 def make_sample(size: Size, tell: Callable[[str], object] = lambda line: None) -> bool:
     """Make 架空県 in an empty database; False where these options made it before.
 

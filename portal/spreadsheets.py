@@ -13,14 +13,15 @@ import datetime
 import io
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
+from itertools import islice
 from typing import IO, Any, NamedTuple
 from xml.etree import ElementTree
 
 import openpyxl
 from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.escape import unescape
@@ -65,13 +66,17 @@ MAX_EXACT_DIGITS = 15  # of a number in Excel
 MAX_PROBLEMS = 20
 MAX_SHEET_ROWS = 1_048_576  # of Excel, the header among them
 MAX_LIST_LENGTH = 255  # of the choices that a cell of Excel offers
+MAX_COLUMN_WIDTH = 60
 TEXT_FORMAT = "@"
 NOT_IN_EXCEL = "Excel のセルに書けない内容があります"
+NOT_IN_ENCODING = "{}で書けない文字があります。UTF-8 で書き出してください"
 RESAVE = "Excel で「CSV UTF-8（コンマ区切り）」として保存し直してください。"
 
 FORMULA_LIKE = re.compile(r"'*[=+\-@\t\r\n]")
 PLAIN_NUMBER = re.compile(r"[+-]?[0-9][0-9,]*(\.[0-9]+)?")
 NEWLINE = re.compile(rb"\r\n|\r|\n")
+PRIVATE = re.compile("[\x80-\xa0\ue000-\uf8ff]")
+ILLEGAL_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def guard(text: str) -> str:
@@ -106,7 +111,7 @@ def decode(data: bytes, encoding: str | None = None) -> Decoded:
         ) from None
     if encoding == "cp932":
         for number, line in enumerate(re.split("\r\n|\r|\n", text), start=1):
-            if any(_is_private(character) for character in line):
+            if PRIVATE.search(line):
                 raise SpreadsheetError(
                     f"{number}行目に外字など、ほかの機械では読めない文字があります。"
                     "標準の文字に置き換えてください。"
@@ -193,10 +198,28 @@ def write_csv(
         found = _problems(number, header, row, lambda text: _characters_lost(text, encoding))
         name = f"（{names[number - 2]}）" if names and number > 1 else ""
         problems += [f"{problem}{name}" for problem in found]
-    _refuse(
-        problems, f"{CSV_ENCODINGS[encoding]}で書けない文字があります。UTF-8 で書き出してください"
-    )
+    _refuse(problems, NOT_IN_ENCODING.format(CSV_ENCODINGS[encoding]))
     return b"".join(_csv_parts(header, rows, encoding))
+
+
+def refuse_lost_cells(
+    header: Sequence[str],
+    batches: Iterable[Sequence[Sequence[Any]]],
+    encoding: str,
+    name_row: Callable[[Sequence[Any]], str],
+) -> None:
+    """Raise what `write_csv` raises, of rows that come some at a time, column by column.
+
+    Memory does not grow with the rows.
+    """
+    problems = _batch_problems(
+        header,
+        batches,
+        partial(_is_lost, encoding=encoding),
+        partial(_characters_lost, encoding=encoding),
+        lambda row: f"（{name_row(row)}）",
+    )
+    _refuse(problems, NOT_IN_ENCODING.format(CSV_ENCODINGS[encoding]))
 
 
 def refuse_lost_characters(rows: Iterable[Sequence[Any]], encoding: str) -> None:
@@ -216,31 +239,53 @@ def refuse_lost_characters(rows: Iterable[Sequence[Any]], encoding: str) -> None
         )
 
 
+def measure_sheet(
+    header: Sequence[str], batches: Iterable[Sequence[Sequence[Any]]]
+) -> list[int]:
+    """Return how wide the columns of a sheet must be, of rows that come column by column.
+
+    Memory does not grow with the rows. Raises SpreadsheetError, naming row and column, for all that
+    Excel cannot hold.
+    """
+    widths = list(map(_display_width, header))
+
+    def measured():
+        for columns in batches:
+            for place, cells in enumerate(columns):
+                widths[place] = _widest(cells, widths[place])
+            yield columns
+
+    _refuse(
+        _batch_problems(header, measured(), _is_illegal_in_excel, _characters_illegal_in_xml),
+        NOT_IN_EXCEL,
+    )
+    return widths
+
+
 def save_xlsx(
     file: IO[bytes],
     header: Sequence[str],
     rows: Iterable[Sequence[Any]],
     *,
     title: str,
-    dictionary: Iterable[tuple[str, str, str, bool]],
+    dictionary: Iterable[tuple[str, str, str, bool]] | None = None,
+    guide: Iterable[Sequence[str]] | None = None,
+    text_columns: Collection[str] = (),
+    choices: Mapping[str, Sequence[str]] | None = None,
+    widths: Sequence[int] | None = None,
 ) -> None:
     """Write the workbook of `write_xlsx` to a file; memory does not grow with the rows.
 
+    The columns are as wide as `measure_sheet` says, or as their headers.
     Raises SpreadsheetError at the first row that Excel cannot hold.
     """
     workbook = openpyxl.Workbook(write_only=True)
-    sheet = _open_sheet(workbook, title, header, [header])
-    try:
-        for number, row in enumerate(rows, start=2):
-            if number > MAX_SHEET_ROWS:
-                raise SpreadsheetError(
-                    f"Excel のシートには{MAX_SHEET_ROWS:,}行までしか書けません。CSV をお使いください。"
-                )
-            _refuse(_problems(number, header, row, _characters_illegal_in_xml), NOT_IN_EXCEL)
-            sheet.append([_make_cell(sheet, cell) for cell in row])
-    finally:
-        sheet.close()
-    _add_dictionary(workbook, dictionary)
+    widths = widths or list(map(_display_width, header))
+    _fill_sheet(workbook, title, header, rows, widths, text_columns, choices)
+    if dictionary is not None:
+        _add_dictionary(workbook, dictionary)
+    if guide is not None:
+        _add_sheet(workbook, GUIDE_TITLE, GUIDE_HEADER, list(guide))
     workbook.save(file)
 
 
@@ -312,10 +357,6 @@ def _is_readable(data: bytes, encoding: str) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _is_private(character: str) -> bool:
-    return "\ue000" <= character <= "\uf8ff" or "\x80" <= character <= "\xa0"
 
 
 def show_readings(data: bytes) -> dict[str, str]:
@@ -506,22 +547,58 @@ def _problems(number: int, header: Sequence[str], row: Sequence[Any], find_bad: 
     ]
 
 
-def _refuse(problems: list[str], lead: str) -> None:
-    if problems:
-        shown = "、".join(problems[:MAX_PROBLEMS])
-        more = f"、ほか{len(problems) - MAX_PROBLEMS}件" if len(problems) > MAX_PROBLEMS else ""
-        raise SpreadsheetError(f"{lead}: {shown}{more}")
+def _batch_problems(
+    header: Sequence[str],
+    batches: Iterable[Sequence[Sequence[Any]]],
+    is_odd: Callable[[str], bool],
+    find_bad: Callable[[str], str],
+    name_row: Callable[[Sequence[Any]], str] = lambda row: "",
+) -> Iterator[str]:
+    """Yield what `_problems` finds in a header and its rows; the texts of a column are looked at
+    together first."""
+    yield from _problems(1, header, header, find_bad)
+    start = 2
+    for columns in batches:
+        if any(is_odd("\n".join(_texts_of(cells))) for cells in columns):
+            for number, row in enumerate(zip(*columns, strict=True), start):
+                for problem in _problems(number, header, row, find_bad):
+                    yield f"{problem}{name_row(row)}"
+        start += len(columns[0])
+
+
+def _texts_of(cells: Iterable[Any]) -> set[str]:
+    return {cell for cell in cells if isinstance(cell, str)}
+
+
+def _widest(cells: Sequence[Any], width: int) -> int:
+    """Return the width of the widest cell of a column; `width` where that, or the most, is wider."""
+    for cell in set(cells):
+        # No character is wider than two.
+        if width < MAX_COLUMN_WIDTH and (type(cell) is not str or 2 * len(cell) > width):
+            width = max(width, _display_width(cell))
+    return width
+
+
+def _refuse(problems: Iterable[str], lead: str) -> None:
+    problems = iter(problems)
+    if named := list(islice(problems, MAX_PROBLEMS)):
+        others = sum(1 for _ in problems)
+        more = f"、ほか{others}件" if others else ""
+        raise SpreadsheetError(f"{lead}: {'、'.join(named)}{more}")
 
 
 def _list_characters_lost(text: str, encoding: str) -> list[str]:
+    if not _is_lost(text, encoding):
+        return []
+    return [character for character in text if _is_lost(character, encoding)]
+
+
+def _is_lost(text: str, encoding: str) -> bool:
+    """Tell whether the encoding does not hold every character of the text."""
     codec = "utf-8" if encoding == "utf-8-sig" else encoding
-
-    def is_lost(part: str) -> bool:
-        if "\0" in part or (codec == "cp932" and any(_is_private(character) for character in part)):
-            return True
-        return part.encode(codec, "ignore").decode(codec) != part
-
-    return [*filter(is_lost, text)] if is_lost(text) else []
+    if "\0" in text or (codec == "cp932" and PRIVATE.search(text)):
+        return True
+    return text.encode(codec, "ignore").decode(codec) != text
 
 
 def _characters_lost(text: str, encoding: str) -> str:
@@ -531,13 +608,12 @@ def _characters_lost(text: str, encoding: str) -> str:
 def _characters_illegal_in_xml(text: str) -> str:
     if len(text) > MAX_CELL_LENGTH:
         return f"セル（{len(text):,}字。{MAX_CELL_LENGTH:,}字まで）"
-    return _name_characters(
-        character
-        for character in text
-        if ILLEGAL_CHARACTERS_RE.match(character)
-        or "\ud800" <= character <= "\udfff"
-        or character in "\ufffe\uffff"
-    )
+    return _name_characters(ILLEGAL_IN_XML.findall(text))
+
+
+def _is_illegal_in_excel(text: str) -> bool:
+    """Tell whether a cell, or several joined by newlines, may hold what Excel does not."""
+    return len(text) > MAX_CELL_LENGTH or ILLEGAL_IN_XML.search(text) is not None
 
 
 def _name_characters(characters: Iterable[str]) -> str:
@@ -565,17 +641,36 @@ def _add_sheet(
     text_columns: Collection[str] = (),
     choices: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
-    problems = []
-    for number, row in enumerate(_all_rows(header, rows), start=1):
-        problems += _problems(number, header, row, _characters_illegal_in_xml)
-    _refuse(problems, NOT_IN_EXCEL)
-    sheet = _open_sheet(workbook, title, header, [header, *rows], text_columns)
+    columns = list(zip(header, *_all_rows(header, rows), strict=True))
+    widths = measure_sheet(header, [[cells[2:] for cells in columns]] if rows else [])
+    _fill_sheet(workbook, title, header, rows, widths, text_columns, choices)
+
+
+def _fill_sheet(
+    workbook: openpyxl.Workbook,
+    title: str,
+    header: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    widths: Sequence[int],
+    text_columns: Collection[str] = (),
+    choices: Mapping[str, Sequence[str]] | None = None,
+) -> None:
+    """Add a sheet, row by row; raise SpreadsheetError at the first that Excel cannot hold."""
+    sheet = _open_sheet(workbook, title, header, widths, text_columns)
     for column, texts in (choices or {}).items():
         _offer(sheet, get_column_letter(header.index(column) + 1), texts)
     is_text = [column in text_columns for column in header]
-    for row in rows:
-        cells = zip(row, is_text, strict=True)
-        sheet.append([_make_cell(sheet, cell, is_text=text) for cell, text in cells])
+    try:
+        for number, row in enumerate(rows, start=2):
+            if number > MAX_SHEET_ROWS:
+                raise SpreadsheetError(
+                    f"Excel のシートには{MAX_SHEET_ROWS:,}行までしか書けません。CSV をお使いください。"
+                )
+            _refuse(_problems(number, header, row, _characters_illegal_in_xml), NOT_IN_EXCEL)
+            cells = zip(row, is_text, strict=True)
+            sheet.append([_make_cell(sheet, cell, is_text=text) for cell, text in cells])
+    finally:
+        sheet.close()
 
 
 def _offer(sheet: Any, letter: str, texts: Sequence[str]) -> None:
@@ -599,18 +694,17 @@ def _open_sheet(
     workbook: openpyxl.Workbook,
     title: str,
     header: Sequence[str],
-    lines: list[Sequence[Any]],
+    widths: Sequence[int],
     text_columns: Collection[str] = (),
 ) -> Any:
-    """Add a sheet with its header, the columns as wide as the lines need."""
+    """Add a sheet with its header, the columns as wide as told, up to MAX_COLUMN_WIDTH."""
     name = title.translate(str.maketrans("[]:*?/\\'", "［］：＊？／＼’"))[:31]
     sheet = workbook.create_sheet(name)
     sheet.freeze_panes = "A2"
-    for position, column in enumerate(zip(*lines, strict=True), start=1):
-        letter = get_column_letter(position)
-        dimension = sheet.column_dimensions[letter]
-        dimension.width = min(max(map(_display_width, column)), 60) + 2
-        if column[0] in text_columns:
+    for position, (column, width) in enumerate(zip(header, widths, strict=True), start=1):
+        dimension = sheet.column_dimensions[get_column_letter(position)]
+        dimension.width = min(width, MAX_COLUMN_WIDTH) + 2
+        if column in text_columns:
             dimension.number_format = TEXT_FORMAT
     sheet.append([_make_cell(sheet, cell, is_bold=True) for cell in header])
     return sheet

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from initiatives.models import Initiative
-from portal.edition import find_edition, fold_edition, raise_edition
+from portal.edition import find_edition, fold_edition, holding_edition, raise_edition
 from portal.edition_triggers import NOT_CONTENT, list_models, make_triggers
 from portal.models import AuditEntry, EditionMoment, EditionNumber, FormerSlug, GlossaryTerm
 from tests.builders import make_document, make_initiative, make_settlement, make_term
@@ -87,6 +87,24 @@ class TestChanges:
         raise_edition()
         tags.append(tag())
         assert len(set(tags)) == 4
+
+    def test_many_writes_that_are_held_together_raise_it_once_at_their_end(self):
+        before = tag()
+        with transaction.atomic(), holding_edition():
+            make_term()
+            with holding_edition():
+                make_term()
+            within = tag()
+        after = tag()
+        assert after != before and after != within
+        make_term()
+        assert tag() != after
+        with pytest.raises(ValueError), transaction.atomic(), holding_edition():
+            make_term()
+            raise ValueError
+        last = tag()
+        make_term()
+        assert tag() != last
 
     def test_what_is_no_content_leaves_it(self):
         make_term()
