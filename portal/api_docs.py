@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from .api import api
 from .api_http import SENTENCES, problem
-from .api_openapi import PARTIAL
+from .api_openapi import PARTIAL, is_listing
 from .api_parameters import problem_of
 from .markdown import render_markdown
 
@@ -123,7 +123,7 @@ def list_operations(schema: dict) -> dict[str, list[Operation]]:
         details = methods["get"]
         content = details["responses"][200]["content"]["application/json"]["schema"]
         name = content["$ref"].rpartition("/")[-1]
-        is_list = name.startswith("Listing_")
+        is_list = is_listing(schemas[name])
         if is_list:
             content = schemas[name]["properties"]["items"]["items"]["anyOf"][0]
         groups.setdefault(details["tags"][0], []).append(
@@ -150,7 +150,11 @@ def list_tables(schema: dict) -> list[SchemaTable]:
     return [
         SchemaTable(
             name,
-            [describe_field(field, each, schemas) for field, each in details["properties"].items()],
+            [
+                describe_field(field, each, schemas)
+                for field, each in details["properties"].items()
+                if not (field == "items" and is_listing(details))  # stands with the operation
+            ],
         )
         for name, details in sorted(schemas.items())
         if "properties" in details and not name.startswith(("Listing_", PARTIAL))

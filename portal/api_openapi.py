@@ -45,7 +45,7 @@ def complete_schema(schema: dict) -> dict:
         success = details["responses"][200]
         success["description"] = "答え"
         name = success["content"]["application/json"]["schema"]["$ref"].rpartition("/")[-1]
-        is_list = name.startswith("Listing_")
+        is_list = is_listing(schemas[name])
         success["headers"] = _headers(
             SUCCESS_HEADERS | LIMIT_HEADERS | (LIST_HEADERS if is_list else {})
         )
@@ -63,6 +63,10 @@ def complete_schema(schema: dict) -> dict:
         if details["operationId"] in DEPRECATED:
             details["deprecated"] = True
     return schema
+
+
+def is_listing(model: dict) -> bool:
+    return {"items", "count"} <= model.get("properties", {}).keys()
 
 
 def allow_partial_rows(schemas: dict, name: str) -> None:

@@ -26,7 +26,7 @@ SELECT (SELECT SUM(number) FROM portal_editionnumber),
 ADDED_SQLITE = "UPDATE portal_editionnumber SET number = number + %s, changed_at = %s WHERE id = 1"
 HELD_SQLITE = """
 INSERT OR IGNORE INTO portal_editionnumber (id, number, changed_at)
-VALUES (0, 0, '1970-01-01 00:00:00')
+VALUES (0, 0, NULL)
 """
 ADDED_POSTGRESQL = """
 INSERT INTO portal_editionnumber (id, number, changed_at)
@@ -125,10 +125,10 @@ def fold_edition():
         cursor.execute("DELETE FROM portal_editionnumber RETURNING number, changed_at")
         if rows := cursor.fetchall():  # none where another process was quicker
             numbers, moments = zip(*rows, strict=True)
-            _add_number(connection, sum(numbers), max(moments))
+            _add_number(connection, sum(numbers), max(filter(None, moments), default=None))
 
 
-def _add_number(connection, number: int, changed_at: datetime):
+def _add_number(connection, number: int, changed_at: datetime | None):
     statement = ADDED_SQLITE if connection.vendor == "sqlite" else ADDED_POSTGRESQL
     with connection.cursor() as cursor:
         cursor.execute(statement, [number, connection.ops.adapt_datetimefield_value(changed_at)])

@@ -13,7 +13,7 @@ class EditionNumber(models.Model):
     """
 
     number = models.BigIntegerField()
-    changed_at = models.DateTimeField()
+    changed_at = models.DateTimeField(null=True)
 
     def __str__(self):
         return str(self.number)

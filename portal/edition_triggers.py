@@ -89,7 +89,7 @@ def _make_sqlite(cursor, found):
                 )
     cursor.execute(
         "INSERT INTO portal_editionnumber (id, number, changed_at) "
-        f"SELECT 1, {RANDOM_SQLITE}, strftime('%Y-%m-%d %H:%M:%f', 'now') "
+        f"SELECT 1, {RANDOM_SQLITE}, NULL "
         "WHERE NOT EXISTS (SELECT 1 FROM portal_editionnumber WHERE id = 1)"
     )
 

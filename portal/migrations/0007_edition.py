@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("number", models.BigIntegerField()),
-                ("changed_at", models.DateTimeField()),
+                ("changed_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(

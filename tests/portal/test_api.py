@@ -178,7 +178,7 @@ class TestUnknown:
         def fail(*args, **kwargs):
             raise RuntimeError(SECRET)
 
-        monkeypatch.setattr("portal.records_api.find", fail)
+        monkeypatch.setattr("portal.records_api.Search", fail)
         client.raise_request_exception = False
         answer = client.get("/api/v1/search?q=県")
         assert answer.status_code == 500

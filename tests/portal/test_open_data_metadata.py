@@ -11,6 +11,7 @@ import pytest
 from rdflib import Graph, URIRef
 from rdflib import namespace as ns
 
+from portal.models import EditionNumber
 from portal.open_data_tables import TABLES
 from tests.builders import make_item, make_settlement_figure
 from tests.public_pages import make_world
@@ -161,6 +162,7 @@ class TestCatalog:
                 assert "creativecommons.org" in str(graph.value(file, ns.DCTERMS.license))
 
     def test_an_empty_portal_has_a_catalogue_without_a_date(self, client):
+        EditionNumber.objects.update(changed_at=None)  # as before the first change
         assert "dct:modified" not in client.get("/open-data/catalog.jsonld").json()
 
 
