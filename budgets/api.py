@@ -19,6 +19,7 @@ from portal.api_parameters import (
     optional,
 )
 from portal.api_schemas import Listing, department_ref, url_of
+from portal.edition import edition_of, find_edition
 from portal.models import Department
 
 from .api_schemas import (
@@ -36,10 +37,11 @@ from .api_schemas import (
     policy_out,
     settlement_fields,
 )
-from .checks import CheckStatus, check_breakdowns, check_item, check_settlement
-from .facts import load_attributions, load_item_facts
+from .checks import CheckStatus, check_breakdowns, check_items, check_settlement
+from .facts import load_attributions, load_facts_within, load_item_facts
 from .flat_items import items_out
 from .former_codes import redirect_former_code
+from .found_checks import FoundChecks
 from .item_codes import CODE_PATTERN, MAX_LEVEL, parent_code
 from .models import (
     FundingSource,
@@ -217,13 +219,13 @@ def get_item(request, fiscal_year: FiscalYear, department: Slug, code: ItemCode)
         settlement__department__slug=department,
         code=code,
     )
-    facts = load_item_facts([item.settlement_id])[item.settlement_id]
+    breakdown, checks = check_items(load_facts_within(item), [code])[code]
     costs = InitiativeCost.objects.published().filter(item=item).select_related("initiative")
     attributed = load_attributions(costs)
     return OneItemOut(
-        **item_fields(request, item, check_breakdowns(facts)[code]),
+        **item_fields(request, item, breakdown),
         **flat_fields(item.settlement),
-        checks=[check_fields(result) for result in check_item(facts, code)],
+        checks=[check_fields(result) for result in checks],
         initiatives=[initiative_ref(request, cost, attributed) for cost in costs],
     )
 
@@ -237,35 +239,19 @@ def list_items(request, page: Query[ItemPage]):
 @router.get("checks", response=Listing[FlatCheckOut], summary="突合の一覧")
 def list_checks(request, page: Query[CheckPage]):
     """決算の数どうしを突き合わせた結果を返します。比べるものがない突合は出ません。"""
+    edition = edition_of(request) or find_edition()  # before the content that is kept for it
     asked = page.narrow(Settlement.objects.published().select_related("department"))
-    facts = load_item_facts(asked)
-    results = [
-        (settlement, result)
-        for settlement in asked
-        for result in check_settlement(facts[settlement.pk])
-        if page.status in (None, result.status)
-    ]
-    rows = CountedRows(lambda start, number: (results[start : start + number], len(results)))
-    return page.answer(request, rows, flat_checks)
+    found = FoundChecks(asked, edition, status=page.status)
+    rows = CountedRows(lambda start, number: (found[start : start + number], len(found)))
+    return page.answer(request, rows, each(check_out))
 
 
-def flat_checks(request, results) -> list[FlatCheckOut]:
-    found = SettlementItem.objects.published().filter(
-        settlement__in={settlement.pk for settlement, _ in results},
-        code__in={result.code for _, result in results},
+def check_out(request, found) -> FlatCheckOut:
+    settlement = found.item.settlement
+    return FlatCheckOut(
+        **check_fields(found.result),
+        fiscal_year=settlement.fiscal_year,
+        department=department_ref(settlement.department),
+        name=found.item.name,
+        url=url_of(request, found.item),
     )
-    by_code = {(item.settlement_id, item.code): item for item in found}
-    answers = []
-    for settlement, result in results:
-        item = by_code[settlement.pk, result.code]
-        item.settlement = settlement
-        answers.append(
-            FlatCheckOut(
-                **check_fields(result),
-                fiscal_year=settlement.fiscal_year,
-                department=department_ref(settlement.department),
-                name=item.name,
-                url=url_of(request, item),
-            )
-        )
-    return answers

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from portal.amounts import format_amount
 
@@ -33,8 +34,7 @@ class CheckStatus(_Labelled):
     NONE = "none", "内訳の記載なし"
 
 
-@dataclass(frozen=True)
-class Operand:
+class Operand(NamedTuple):
     """A number that a check adds up; it stands at the item `code` of the same settlement."""
 
     name: str
@@ -72,12 +72,7 @@ class CheckResult:
 
     @property
     def covered_percent(self) -> Decimal | None:
-        """Return actual in percent of expected, to one place, never rounded to a false 100."""
-        if not self.expected or self.actual is None or self.actual / self.expected < 0:
-            return None
-        rounding = ROUND_CEILING if abs(self.actual) > abs(self.expected) else ROUND_FLOOR
-        percent = Decimal(self.actual) * 100 / Decimal(self.expected)
-        return percent.quantize(Decimal("0.1"), rounding)
+        return cover_percent(self.expected, self.actual)
 
     @property
     def is_problem(self) -> bool:
@@ -87,6 +82,18 @@ class CheckResult:
             CheckStatus.MISMATCHED,
             CheckStatus.OVERLAPPING,
         )
+
+
+def cover_percent(expected: int | Decimal | None, actual: int | Decimal | None) -> Decimal | None:
+    """Return actual in percent of expected, to one place, never rounded to a false 100.
+
+    None where there is nothing to compare, and where the one is above 0 and the other below.
+    """
+    if not expected or actual is None or actual / expected < 0:
+        return None
+    rounding = ROUND_CEILING if abs(actual) > abs(expected) else ROUND_FLOOR
+    percent = Decimal(actual) * 100 / Decimal(expected)
+    return percent.quantize(Decimal("0.1"), rounding)
 
 
 def format_quantity(value: int | Decimal, unit: str) -> str:

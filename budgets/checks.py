@@ -7,19 +7,25 @@ gives one. Amounts are whole yen; blank (None) is not zero; no tolerance anywher
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
+from typing import NamedTuple
 
-from .check_results import CheckName, CheckResult, CheckStatus, Operand, format_quantity
+from .check_results import (
+    CheckName,
+    CheckResult,
+    CheckStatus,
+    Operand,
+    cover_percent,
+    format_quantity,
+)
 from .item_codes import code_order, parent_code
 
 EXPENDITURE = "expenditure"
 
 
-@dataclass(frozen=True)
-class FigureFacts:
+class FigureFacts(NamedTuple):
     """A figure as the checks see it; `key` names it, `part_of` is the key of its whole."""
 
     key: Hashable
@@ -32,8 +38,7 @@ class FigureFacts:
     group: str = ""
 
 
-@dataclass(frozen=True)
-class ItemFacts:
+class ItemFacts(NamedTuple):
     """An item as the checks see it; `shares` are the percents attributed to initiatives."""
 
     code: str
@@ -117,7 +122,8 @@ class _Tree:
         yield from _check_identity(item)
         yield from self._check_attribution(item)
         for figure in item.figures:
-            yield from self._check_parts(code, figure)
+            if figure.key in self.parts:
+                yield from self._check_parts(code, figure)
 
     def breakdown(self, code: str) -> CheckResult:
         stated, spent = self.items[code].amount_yen, self.spent_within.get(code)
@@ -140,11 +146,10 @@ class _Tree:
             if figure.kind != EXPENDITURE or figure.amount_yen is None:
                 continue
             wholes = self._wholes(figure)
+            operand = Operand(figure.name, figure.amount_yen, "円", code)
             for above in _lineage(code):
-                if not any(is_within(whole, above) for whole in wholes):
-                    spent.setdefault(above, []).append(
-                        Operand(figure.name, figure.amount_yen, "円", code)
-                    )
+                if not wholes or not any(is_within(whole, above) for whole in wholes):
+                    spent.setdefault(above, []).append(operand)
         return spent
 
     def _wholes(self, figure: FigureFacts) -> list[str]:
@@ -152,6 +157,8 @@ class _Tree:
 
         None for figures that are entered as parts of each other, so that they still count.
         """
+        if figure.part_of is None:
+            return []
         codes, seen, key = [], set(), figure.part_of
         while key in self.figures and key not in seen:
             seen.add(key)
@@ -318,7 +325,6 @@ def _compared(
         status = CheckStatus.MATCHED if is_complete else CheckStatus.PARTIAL
     else:
         status = CheckStatus.EXCEEDED if sign * found > sign * stated else CheckStatus.PARTIAL
-    result = CheckResult(check, status, code, "", stated, found, unit, subject, tuple(operands))
     printed = f"{stated_name}{format_quantity(stated, unit)}"
     if found == stated:
         message = f"{found_name}は、{printed}と一致します。"
@@ -326,14 +332,15 @@ def _compared(
         message = (
             f"{found_name}は、{printed}を{format_quantity(abs(found - stated), unit)}上回ります。"
         )
-    elif not result.covered_percent:
+    elif not (covered := cover_percent(stated, found)):
         message = f"{found_name}は{format_quantity(found, unit)}で、{printed}に届きません。"
     else:
-        percent = format_quantity(result.covered_percent, "%")
+        percent = format_quantity(covered, "%")
         message = f"{found_name}は、{printed}の{percent}（{format_quantity(found, unit)}）です。"
     if not is_complete:
         message += "決算額の記載がない下位の項目があります。"
-    return replace(result, message=message)
+    operands = tuple(operands)
+    return CheckResult(check, status, code, message, stated, found, unit, subject, operands)
 
 
 def _lineage(code: str) -> Iterator[str]:

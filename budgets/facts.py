@@ -7,7 +7,7 @@ from operator import attrgetter
 from django.db.models import F, Value
 from django.db.models.functions import Concat
 
-from portal.models import MONEY_KINDS
+from portal.models import MONEY_KINDS, find_amount_yen, name_figure
 
 from .checks import CheckResult, FigureFacts, ItemFacts, attribute_yen, check_breakdowns
 from .item_codes import LAST_BELOW
@@ -20,6 +20,7 @@ from .models import (
     comparable_q,
 )
 
+FIGURE = ("pk", "group", "label", "measure", "kind", "value", "unit", "part_of_id")
 STATED = ("code", "amount_yen", "budget_yen", "carried_over_yen", "unused_yen")
 
 
@@ -31,18 +32,31 @@ def load_item_facts(settlements, costs=None, items=None) -> dict[int, list[ItemF
     that count: the public ones, unless staff look (`InitiativeCost.objects.all()`). `items` spare
     a query where all items of the settlements are loaded already.
     """
+    return _load_facts({"settlement__in": settlements}, costs, items)
+
+
+def load_facts_within(item: SettlementItem) -> list[ItemFacts]:
+    """Return the public facts of an item and of all below it: what the checks of it compare."""
+    below = (item.code_order, item.code_order + LAST_BELOW)
+    where = {"settlement": item.settlement_id, "code_order__range": below}
+    return _load_facts(where)[item.settlement_id]
+
+
+def _load_facts(where: dict, costs=None, items=None) -> dict[int, list[ItemFacts]]:
+    """Return the facts of the items that lookups tell, by the primary key of their settlement."""
+    of_item = {f"item__{lookup}": value for lookup, value in where.items()}
     costs = InitiativeCost.objects.published() if costs is None else costs
     figures, funding, shares = defaultdict(list), defaultdict(list), defaultdict(list)
-    for figure in _comparable_figures(settlements):
-        figures[figure.item_id].append(make_figure_facts(figure))
-    sources = FundingSource.objects.filter(item__settlement__in=settlements).order_by("pk")
+    for item, *values in _read_facts(SettlementFigure.objects.filter(comparable_q(), **of_item)):
+        figures[item].append(_make_figure_facts(*values))
+    sources = FundingSource.objects.filter(**of_item).order_by("pk")
     for item, amount_yen in sources.values_list("item", "amount_yen"):
         funding[item].append(amount_yen)
-    costs = costs.filter(item__settlement__in=settlements, relation=CostRelation.COST)
+    costs = costs.filter(**of_item, relation=CostRelation.COST)
     for item, share in costs.order_by("pk").values_list("item", "share_percent"):
         shares[item].append(share)
     if items is None:
-        items = SettlementItem.objects.filter(settlement__in=settlements).order_by()
+        items = SettlementItem.objects.filter(**where).order_by()
         rows = items.values_list("settlement", "pk", *STATED)
     else:
         rows = map(attrgetter("settlement_id", "pk", *STATED), items)
@@ -70,8 +84,8 @@ def load_breakdowns(items: Iterable[SettlementItem]) -> dict[int, CheckResult]:
     for item in items:
         amounts[item.settlement_id][item.code] = item.amount_yen
     asked = [item.pk for item in items]
-    for figure in dict.fromkeys(_money_within(asked) if asked else []):
-        figures[figure.settlement][figure.code].append(make_figure_facts(figure))
+    for settlement, code, _, *values in dict.fromkeys(_money_within(asked) if asked else []):
+        figures[settlement][code].append(_make_figure_facts(*values))
     results = {
         settlement: check_breakdowns(
             ItemFacts(code, asked.get(code), figures=tuple(figures[settlement][code]))
@@ -114,11 +128,6 @@ def attribute_costs(costs: Iterable[InitiativeCost]) -> dict[int, int]:
     return attributed
 
 
-def _comparable_figures(settlements):
-    figures = SettlementFigure.objects.filter(comparable_q(), item__settlement__in=settlements)
-    return _with_facts(figures)
-
-
 def _money_within(items: list[int]):
     """Return the money figures of some items and of all below them; some of them twice."""
     own_order = F("item__settlement__items__code_order")
@@ -127,25 +136,19 @@ def _money_within(items: list[int]):
         item__settlement__items__in=items,
         item__code_order__range=(own_order, Concat(own_order, Value(LAST_BELOW))),
     )
-    return _with_facts(figures)
+    return _read_facts(figures, "item__settlement_id", "item__code")
 
 
-def _with_facts(figures):
-    return (
-        figures.annotate(settlement=F("item__settlement_id"), code=F("item__code"))
-        .only("item_id", "group", "label", "measure", "kind", "value", "unit", "part_of_id")
-        .order_by("item_id", "position", "pk")
-    )
+def _read_facts(figures, *more: str):
+    """Return what is asked of some figures, their items, and what `_make_figure_facts` takes."""
+    ordered = figures.order_by("item_id", "position", "pk")
+    return ordered.values_list(*more, "item_id", *FIGURE)
 
 
 def make_figure_facts(figure: SettlementFigure) -> FigureFacts:
-    return FigureFacts(
-        key=figure.pk,
-        name=figure.name,
-        kind=figure.kind,
-        value=figure.value,
-        unit=figure.unit,
-        amount_yen=figure.amount_yen,
-        part_of=figure.part_of_id,
-        group=figure.group,
-    )
+    return _make_figure_facts(*(getattr(figure, name) for name in FIGURE))
+
+
+def _make_figure_facts(key, group, label, measure, kind, value, unit, part_of) -> FigureFacts:
+    name, amount_yen = name_figure(group, label, measure), find_amount_yen(value, unit)
+    return FigureFacts(key, name, kind, value, unit, amount_yen, part_of, group)

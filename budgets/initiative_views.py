@@ -16,6 +16,8 @@ from .facts import attribute_costs, load_attributions
 from .models import CostRelation, InitiativeCost
 from .tables import COST_COLUMNS
 
+SHOWN_COSTS = 100  # on a pillar's page; its file holds all
+
 
 @redirect_former_slug(Pillar)
 def pillar_detail(request, slug):
@@ -38,7 +40,8 @@ def pillar_detail(request, slug):
             "form": form,
             "trail": [("柱", reverse("pillar_list"))],
             "page": form.paginate(initiatives.prefetch_related(figures)),
-            "costs": costs,
+            "costs": costs[:SHOWN_COSTS],
+            "cost_count": costs.count(),
             "pillars": Pillar.objects.published().filter(plan=pillar.plan),
             "indicators": Indicator.objects.published()
             .filter(initiatives__in=Initiative.objects.published().for_pillar(pillar))

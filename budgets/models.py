@@ -222,22 +222,21 @@ class SettlementItemQuerySet(PartOfSettlementQuerySet):
 
         Each possible ancestor is looked up by its order, the nearest first: an index holds all
         that it takes. As conditions of their own (EXISTS) the look-ups would become a join of all
-        items with all others on PostgreSQL.
+        items with all others on PostgreSQL; as one look-up of several orders it reads all items of
+        the settlement.
         """
         own = models.OuterRef("code_order")
-        length = models.functions.Greatest(models.functions.Length(own) - 5, 0)
-        nearest = models.functions.Substr(own, 1, length)
-        orders = [models.functions.Substr(own, 1, 5 * level - 1) for level in range(1, MAX_LEVEL)]
         stating = SettlementItem.objects.filter(
             settlement=models.OuterRef("settlement"), amount_yen__isnull=False
         ).order_by()
-        above = stating.filter(code_order__in=orders).exclude(pk=models.OuterRef("pk"))
-        return self.alias(
-            stated_by_parent=models.Subquery(
-                stating.filter(code_order=nearest).values("amount_yen")[:1]
-            ),
-            stated_above=models.Subquery(above.values("amount_yen")[:1]),
-        ).filter(stated_by_parent=None, stated_above=None, amount_yen__isnull=False)
+        above = {}
+        for levels in range(1, MAX_LEVEL):
+            length = models.functions.Greatest(models.functions.Length(own) - 5 * levels, 0)
+            order = models.functions.Substr(own, 1, length)
+            found = stating.filter(code_order=order).values("amount_yen")[:1]
+            above[f"stated_{levels}_above"] = models.Subquery(found)
+        nothing = dict.fromkeys(above)
+        return self.alias(**above).filter(**nothing, amount_yen__isnull=False)
 
 
 class CodeOrderField(models.CharField):

@@ -69,7 +69,7 @@ def settlement_list(request):
         "budgets/settlement_list.html",
         {
             "form": form,
-            "page": form.paginate(settlements),
+            "page": form.paginate(ShownSettlements(settlements)),
             "years": years,
             **compared,
         },
@@ -187,6 +187,21 @@ def program_detail(request, slug):
             "notes": ChangeNote.objects.about(program),
         },
     )
+
+
+class ShownSettlements:
+    """Settlements for the paginator: their totals are worked out for those shown alone."""
+
+    def __init__(self, settlements):
+        self.settlements = settlements
+
+    def count(self) -> int:
+        return self.settlements.count()
+
+    def __getitem__(self, part: slice):
+        found = settlements_with_totals().filter(pk__in=self.settlements.values("pk")[part])
+        order = self.settlements.query.order_by or found.model._meta.ordering
+        return found.order_by(*order)
 
 
 def settlements_with_totals():

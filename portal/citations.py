@@ -21,16 +21,26 @@ from .models import SourceDocument
 
 @dataclass(frozen=True)
 class CitationGroup:
-    """Public records of one kind that cite a document, as a queryset in their usual order.
+    """Public records of one kind that cite a document, in their usual order.
 
-    Each record has `source_id` and `locator`; initiatives, items and indicators have
-    `figure_count` too, the number of their figures or values that cite the document.
+    `found` are they alone, `shown` all records of the kind with what is shown of one. Each has
+    `source_id` and `locator`; initiatives, items and indicators have `figure_count` too, the number
+    of their figures or values that cite the document.
     """
 
     kind: str
     label: str
-    records: QuerySet
+    found: QuerySet
+    shown: QuerySet
     count: int
+
+    @property
+    def records(self) -> QuerySet:
+        return self.shown.filter(pk__in=self.found.order_by().values("pk"))
+
+    def slice(self, first: int, last: int) -> QuerySet:
+        """Return some of the records; of no others is worked out what is shown."""
+        return self.shown.filter(pk__in=self.found.values("pk")[first:last])
 
 
 KINDS = ("plan", "report", "initiative", "indicator", "settlement", "settlement_item")
@@ -44,25 +54,20 @@ class Citations:
 
     def __init__(self, document):
         self.document = document
-        found = [
-            ("plan", "総合計画", _citing(Plan, document)),
-            ("report", "実績報告", _citing(ResultsReport, document)),
-            ("initiative", "取組", _citing_with(Initiative, document, InitiativeFigure)),
-            ("indicator", "指標", _citing_with(Indicator, document, IndicatorValue)),
-            ("settlement", "決算", _citing(Settlement, document).select_related("department")),
-            (
-                "settlement_item",
-                "決算項目",
-                _citing_with(
-                    SettlementItem, document, SettlementFigure, FundingSource
-                ).select_related("settlement__department"),
-            ),
+        kinds = [
+            ("plan", "総合計画", Plan, ()),
+            ("report", "実績報告", ResultsReport, ()),
+            ("initiative", "取組", Initiative, (InitiativeFigure,)),
+            ("indicator", "指標", Indicator, (IndicatorValue,)),
+            ("settlement", "決算", Settlement, ()),
+            ("settlement_item", "決算項目", SettlementItem, (SettlementFigure, FundingSource)),
         ]
-        counts = {kind: _count_all(records) for kind, _, records in found}
+        found = {kind: _citing(model, document, *parts) for kind, _, model, parts in kinds}
+        counts = {kind: _count_all(records) for kind, records in found.items()}
         numbers = SourceDocument.objects.filter(pk=document.pk).values(**counts).get()
         self.groups = [
-            CitationGroup(kind, label, records, numbers[kind])
-            for kind, label, records in found
+            CitationGroup(kind, label, found[kind], _show(model, document, *parts), numbers[kind])
+            for kind, label, model, parts in kinds
             if numbers[kind]
         ]
 
@@ -78,7 +83,7 @@ class Citations:
         for group in self.groups:
             first, last = max((part.start or 0) - start, 0), min(part.stop - start, group.count)
             if first < last:
-                found.append((group, list(group.records[first:last])))
+                found.append((group, list(group.slice(first, last))))
             start += group.count
         return found
 
@@ -90,27 +95,32 @@ class Citations:
             start += group.count
 
 
-def _citing(model, document):
-    return model.objects.published().filter(source=document)
+def _citing(model, document, *parts) -> QuerySet:
+    """Return the public records that cite a document themselves, or with a public part.
 
-
-def _citing_with(model, document, *parts):
-    """Return the records that cite a document themselves, or with one of their public parts.
-
-    The first kind of part is counted.
+    What is public is asked where the citations are found, and not again of the records: SQLite
+    would go through all public ones to look for those found.
     """
-    citing = [model.objects.filter(source=document).order_by().values("pk")]
-    for part in parts:
-        owner = _owner_of(part, model)
-        citing.append(part.objects.published().filter(source=document).order_by().values(owner))
+    own = model.objects.published().filter(source=document)
+    if not parts:
+        return own
+    citing = [
+        part.objects.published().filter(source=document).order_by().values(_owner_of(part, model))
+        for part in parts
+    ]
+    return model.objects.filter(pk__in=own.order_by().values("pk").union(*citing))
+
+
+def _show(model, document, *parts) -> QuerySet:
+    """Return all records of a kind with what a list shows; the first kind of part is counted."""
+    related = {Settlement: ["department"], SettlementItem: ["settlement__department"]}
+    records = model.objects.select_related(*related.get(model, [None]))
+    if not parts:
+        return records
     owner = _owner_of(parts[0], model)
-    own_parts = parts[0].objects.published().filter(source=document, **{owner: OuterRef("pk")})
-    counted = own_parts.order_by().values(owner).annotate(n=Count("pk")).values("n")
-    return (
-        model.objects.published()
-        .filter(pk__in=citing[0].union(*citing[1:]))
-        .annotate(figure_count=Coalesce(Subquery(counted), 0))
-    )
+    citing = parts[0].objects.published().filter(source=document, **{owner: OuterRef("pk")})
+    counted = citing.order_by().values(owner).annotate(n=Count("pk")).values("n")
+    return records.annotate(figure_count=Coalesce(Subquery(counted), 0))
 
 
 def _owner_of(part, model) -> str:

@@ -31,10 +31,14 @@ def flatten(text: str) -> str:
 
 def make_safe(cells: Sequence[Any]) -> Sequence[Any]:
     """Return a column that no spreadsheet runs: texts by `guard`, other values as their text."""
-    if not set(map(type, cells)) <= TEXTS:
+    types = set(map(type, cells))
+    if not types <= TEXTS:
         cells = [cell if type(cell) in TEXTS else text_of(cell) for cell in cells]
-    texts = {cell for cell in cells if cell and type(cell) is str}
-    return _change(cells, texts, FORMULA_LIKE, guard)
+        types = TEXTS
+    if str not in types:
+        return cells
+    texts = set(cells) if types == {str} else {cell for cell in cells if type(cell) is str}
+    return _change(cells, texts - {""}, FORMULA_LIKE, guard)
 
 
 def make_flat(cells: Sequence[str | None]) -> Sequence[str | None]:
@@ -44,6 +48,8 @@ def make_flat(cells: Sequence[str | None]) -> Sequence[str | None]:
 
 def _change(cells: Sequence, texts: set[str], odd: re.Pattern, change: Callable) -> Sequence:
     """Return the cells with their texts changed; as they are where no text is odd."""
+    if not texts:
+        return cells
     together = "\n".join(["", *texts, ""])
     if together.count("\n") == len(texts) + 1 and not odd.search(together):
         return cells
@@ -71,13 +77,28 @@ def iter_csv(
     """
     if encoding == "cp932":
         return iter([write_csv(header, rows, encoding)])
-    return _iter_parts(header, iter(rows), encoding)
+    return iter_csv_columns(header, _iter_columns(header, iter(rows)), encoding)
 
 
-def _iter_parts(header, rows, encoding):
-    yield format_header(header).encode(encoding)
+def iter_csv_columns(
+    header: Sequence[str], batches: Iterable[Sequence[Sequence[Any]]], encoding: str
+) -> Iterator[bytes]:
+    """Yield the parts of a file of rows that come some at a time, column by column.
+
+    Where the first rows cannot be read, there is no first part. What CP932 does not hold must have
+    been refused before.
+    """
+    text = format_header(header)
+    for columns in batches:
+        text += format_rows(zip(*map(make_safe, columns), strict=True))
+        yield text.encode(encoding)
+        text, encoding = "", encoding.removesuffix("-sig")
+    if text:
+        yield text.encode(encoding)
+
+
+def _iter_columns(header, rows):
     while some := list(islice(rows, ROWS_AT_ONCE)):
         if any(len(row) != len(header) for row in some):
             raise ValueError(f"a row that does not fit under a header of {len(header)} cells")
-        columns = map(make_safe, zip(*some, strict=True))
-        yield format_rows(zip(*columns, strict=True)).encode("utf-8")
+        yield list(zip(*some, strict=True))

@@ -82,14 +82,6 @@ class CheckListForm(ListForm):
             raise forms.ValidationError("この年度の決算は公開されていません。")
         return year
 
-    def narrow(self, results):
-        check, status = self.value("check"), self.value("status")
-        return [
-            found
-            for found in results
-            if check in (None, found.result.check) and status in (None, found.result.status)
-        ]
-
 
 class CoverageForm(ListForm):
     tables = ("settlements", "reports")

@@ -1,33 +1,24 @@
 """Pages that explain the others: how to read a settlement, how sums are checked, what is there."""
 
-from collections import Counter
-from dataclasses import dataclass
 from itertools import groupby
 
 from django.conf import settings
 from django.db.models import Count, Exists, OuterRef, Q
 from django.shortcuts import render
 
-from budgets.check_results import CheckName, CheckResult, CheckStatus
-from budgets.checks import check_settlement
-from budgets.facts import load_breakdowns, load_item_facts
+from budgets.check_results import CheckName, CheckStatus
+from budgets.facts import load_breakdowns
+from budgets.found_checks import FoundChecks, list_counts
 from budgets.models import Settlement, SettlementFigure, SettlementItem
 
 from .coverage import list_report_years, list_settlement_cells
+from .edition import edition_of, find_edition
 from .forms import CheckListForm, CoverageForm
 from .lists import csv_response
 from .models import FigureKind, SourceDocument
 from .tables import CHECK_COLUMNS, CHECK_COUNT_COLUMNS, COVERAGE_COLUMNS, REPORT_COVERAGE_COLUMNS
 
 MOST_EXAMPLE_FIGURES = 12
-
-
-@dataclass(frozen=True)
-class FoundResult:
-    """What a check found, with the item that it found it at."""
-
-    item: SettlementItem
-    result: CheckResult
 
 
 def guide_settlement(request):
@@ -75,57 +66,33 @@ def guide_checks(request):
     years = list(years.values_list("fiscal_year", flat=True).distinct())
     form = CheckListForm(request.GET, years)
     fiscal_year = form.value("fiscal_year") or next(iter(years), None)
-    found = check_all(Settlement.objects.published().in_fiscal_year(fiscal_year))
-    rows, counts = form.filter(found), count_statuses(found)
-    if form.wants_csv and form.table == "counts":
-        return csv_response(request, f"check-counts-{fiscal_year}", CHECK_COUNT_COLUMNS, counts)
+    edition = edition_of(request) or find_edition()  # before the content that is kept for it
+    settlements = Settlement.objects.published().in_fiscal_year(fiscal_year)
+    found = FoundChecks(
+        settlements.select_related("department"),
+        edition,
+        check=form.value("check"),
+        status=form.value("status"),
+        with_examples=True,
+    )
+    if form.wants_csv and form.table == "results":
+        return csv_response(request, f"checks-{fiscal_year}", CHECK_COLUMNS, found)
+    counts = list_counts(found.count_all())
     if form.wants_csv:
-        return csv_response(request, f"checks-{fiscal_year}", CHECK_COLUMNS, rows)
+        return csv_response(request, f"check-counts-{fiscal_year}", CHECK_COUNT_COLUMNS, counts)
     return render(
         request,
         "portal/guide_checks.html",
         {
             "form": form,
             "fiscal_year": fiscal_year,
-            "page": form.paginate(rows),
+            "page": form.paginate(found),
             "checks": list(CheckName),
-            "examples": choose_examples(found),
+            "examples": found.list_examples(),
             "statuses": list(CheckStatus),
             "counts": counts,
         },
     )
-
-
-def check_all(settlements) -> list[FoundResult]:
-    """Return all results of some settlements with their items, in a constant number of queries."""
-    facts = load_item_facts(settlements)
-    items = {
-        (item.settlement_id, item.code): item
-        for item in SettlementItem.objects.filter(settlement__in=settlements)
-        .select_related("settlement__department")
-        .only("code", "name", "settlement")
-    }
-    return [
-        FoundResult(items[settlement, result.code], result)
-        for settlement in dict.fromkeys(settlement for settlement, _ in items)
-        for result in check_settlement(facts[settlement])
-    ]
-
-
-def choose_examples(found):
-    """Return a result for each check that has one: rather one that compares two numbers."""
-    examples = {}
-    for each in sorted(found, key=lambda each: each.result.status != CheckStatus.PARTIAL):
-        current = examples.get(each.result.check.value)
-        if current is None or (current.result.actual is None and each.result.actual is not None):
-            examples[each.result.check.value] = each
-    return examples
-
-
-def count_statuses(found):
-    """Return (check, a number for each status) for every check."""
-    counts = Counter((each.result.check, each.result.status) for each in found)
-    return [(check, [counts[check, status] for status in CheckStatus]) for check in CheckName]
 
 
 def coverage(request):

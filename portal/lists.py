@@ -1,18 +1,22 @@
 """List pages: the query string as a form, pages of rows, and the same rows as a CSV file."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from typing import Any
 
 from django import forms
 from django.core.paginator import Page, Paginator
-from django.http import HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
+from .csv_text import iter_csv
 from .fiscal_year import FiscalYearError, parse_fiscal_year
 from .search_index import filter_by_text, is_searchable
-from .spreadsheets import write_csv
 
 Column = tuple[str, Callable[[Any], Any]]
 ADDRESS = "アドレス"
+CHUNK = 1000
+WHOLE_BYTES = 2 * 1024 * 1024  # what `page_cache` keeps at the most
 
 
 def csv_response(
@@ -20,8 +24,11 @@ def csv_response(
 ) -> HttpResponse:
     """Return `name`.csv with a row a record: UTF-8 with BOM, as Excel opens it.
 
-    The column ADDRESS gives the path of a page; the file holds it with the host.
+    The column ADDRESS gives the path of a page; the file holds it with the host. A file of more
+    than WHOLE_BYTES is sent as it is read, so that memory does not grow with the records.
     """
+    if isinstance(records, QuerySet):
+        records = records.iterator(chunk_size=CHUNK)
     rows = (
         [
             request.build_absolute_uri(get(record)) if title == ADDRESS else get(record)
@@ -29,10 +36,39 @@ def csv_response(
         ]
         for record in records
     )
-    content = write_csv([title for title, _ in columns], rows)
-    response = HttpResponse(content, content_type="text/csv; charset=utf-8")
+    parts = iter_csv([title for title, _ in columns], rows)
+    response = answer_parts(parts, "text/csv; charset=utf-8", is_head=request.method == "HEAD")
     response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response
+
+
+def answer_parts(
+    parts: Iterator[bytes], content_type: str, *, is_head: bool
+) -> HttpResponse | StreamingHttpResponse:
+    """Answer a short file whole, so that it may be kept, and a long one part by part.
+
+    What goes wrong at the beginning is raised, while another answer can still be sent.
+    """
+    first, size = [], 0
+    for part in parts:
+        first.append(part)
+        size += len(part)
+        if size > WHOLE_BYTES:
+            break
+    else:
+        return HttpResponse(b"".join(first), content_type=content_type)
+    if is_head:
+        parts.close()
+        return StreamingHttpResponse(content_type=content_type)
+    return StreamingHttpResponse(resume(first, parts), content_type=content_type)
+
+
+def resume(first: list[bytes], parts: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the parts that were made already and the others; where it is closed, so are they."""
+    with closing(parts):
+        while first:
+            yield first.pop(0)
+        yield from parts
 
 
 class FiscalYearChoice(forms.CharField):

@@ -367,6 +367,14 @@ def name_figure(group: str, label: str, measure: str) -> str:
     return "・".join(filter(None, (group, label, measure)))
 
 
+def find_amount_yen(value: Decimal, unit: str) -> int | None:
+    """Return whole yen; None where the unit is not money (or, unvalidated, not whole yen)."""
+    try:
+        return amount_yen_of(value, unit)
+    except AmountError:
+        return None
+
+
 def format_figure(name: str, value: Decimal, unit: str, as_printed: str) -> str:
     return f"{name} {as_printed or f'{value.normalize():,f}{unit}'}"
 
@@ -442,11 +450,7 @@ class Figure(Cited):
 
     @property
     def amount_yen(self) -> int | None:
-        """Return whole yen; None where the unit is not money (or, unvalidated, not whole yen)."""
-        try:
-            return amount_yen_of(Decimal(self.value), self.unit)
-        except AmountError:
-            return None
+        return find_amount_yen(Decimal(self.value), self.unit)
 
     @property
     def key(self) -> tuple[str, str, str, str]:

@@ -12,6 +12,7 @@ from django.db.models import TextChoices
 
 from budgets.check_results import CheckName, CheckStatus
 from budgets.facts import load_attributions
+from budgets.found_checks import iter_results
 from budgets.item_codes import code_level, parent_code
 from budgets.models import (
     CostRelation,
@@ -39,7 +40,6 @@ from initiatives.models import (
 from . import open_data_columns as column
 from .changes import address_of, list_changes
 from .fiscal_year import format_calendar_year, format_fiscal_year
-from .guides import check_all
 from .models import ChangeKind, ChangeNote, Department, SourceDocument
 from .open_data_columns import (
     CHUNK,
@@ -51,7 +51,6 @@ from .open_data_columns import (
     add_public_source,
 )
 
-SETTLEMENTS_AT_ONCE = 50
 ITEM_KEYS = ("fiscal_year", "department_slug", "code")
 
 
@@ -109,10 +108,7 @@ def load_costs() -> Iterator[InitiativeCost]:
 
 def load_checks():
     """Yield what the checks find at the items of all public settlements, some of them at a time."""
-    keys = list(Settlement.objects.published().values_list("pk", flat=True))
-    for start in range(0, len(keys), SETTLEMENTS_AT_ONCE):
-        some = keys[start : start + SETTLEMENTS_AT_ONCE]
-        yield from check_all(Settlement.objects.published().filter(pk__in=some))
+    return iter_results(list(Settlement.objects.published().select_related("department")))
 
 
 def public(model):

@@ -70,27 +70,6 @@ class RecordResource(ModelResource):
     def get_display_name(cls):
         return cls._meta.model._meta.verbose_name
 
-    def get_queryset(self):
-        return self.filter_export(super().get_queryset())
-
-    def filter_export(self, queryset, **kwargs):
-        fields = {
-            name: self._meta.model._meta.get_field(name.split("__")[0]) for name in self.fields
-        }
-        single = {
-            name.rpartition("__")[0] or name
-            for name, field in fields.items()
-            if field.is_relation and not field.many_to_many
-        }
-        many = [name for name, field in fields.items() if field.many_to_many]
-        return queryset.select_related(*single).prefetch_related(*many)
-
-    def after_export(self, queryset, dataset, **kwargs):
-        """Add to the rows what the formats need: the resource, and what each row's record is called."""
-        dataset.resource, dataset.title = self, str(self.get_display_name())
-        positions = [dataset.headers.index(field.column_name) for field in self.key_fields]
-        dataset.names = ["・".join(str(row[at]) for at in positions if row[at]) for row in dataset]
-
     def list_guide(self):
         """Return, by column: header, whether it is needed, how it is written, choices, a blank."""
         for field in self.get_import_fields():

@@ -122,9 +122,10 @@ match database.get("ENGINE"):
             "tcp_user_timeout": 25_000,
         }
         if pool_size:
-            # What a statement and a transaction that does nothing may last; poolers refuse both.
+            # What a statement and a transaction that does nothing may last; and no query is compiled
+            # to machine code, which takes longer than it runs. Poolers refuse all of these.
             limits = "-c statement_timeout=120s -c idle_in_transaction_session_timeout=300s"
-            options |= {"pool": pool, "options": limits}
+            options |= {"pool": pool, "options": f"{limits} -c jit=off"}
         database["CONN_HEALTH_CHECKS"] = True
     case _:
         raise ImproperlyConfigured("DATABASE_URL must begin with postgres:// or sqlite:///.")

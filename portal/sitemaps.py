@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from budgets.models import Program, Settlement, SettlementItem
 from initiatives.models import Indicator, Initiative, Pillar, ResultsReport
 
+from .addresses import address_pattern
 from .models import Department, SourceDocument, Version
 from .versions import root_of
 
@@ -82,6 +83,30 @@ class RecordSitemap(Sitemap):
         return None
 
 
+class SettlementItemSitemap(Sitemap):
+    """The pages of the items: so many that they are read as values alone."""
+
+    limit = RecordSitemap.limit
+
+    def __init__(self):
+        self.pattern = address_pattern("settlement_item_detail")
+
+    def items(self):
+        items = SettlementItem.objects.published().order_by("pk")
+        place = ("settlement__fiscal_year", "settlement__department__slug", "code")
+        return items.values_list(*place, "settlement__updated_at")
+
+    def location(self, row):
+        return self.pattern % row[:3]
+
+    def lastmod(self, row):
+        return row[3]
+
+    def get_latest_lastmod(self):
+        """Leave it out of the index: it would read every item there is."""
+        return None
+
+
 SITEMAPS = {
     "lists": ListSitemap,
     "pillars": partial(RecordSitemap, Pillar, "plan"),
@@ -90,7 +115,7 @@ SITEMAPS = {
     "departments": partial(RecordSitemap, Department),
     "settlement-years": SettlementYearSitemap,
     "settlements": partial(RecordSitemap, Settlement, "department"),
-    "settlement-items": partial(RecordSitemap, SettlementItem, "settlement__department"),
+    "settlement-items": SettlementItemSitemap,
     "programs": partial(RecordSitemap, Program),
     "indicators": partial(RecordSitemap, Indicator),
     "documents": partial(RecordSitemap, SourceDocument),

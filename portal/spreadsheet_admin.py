@@ -11,6 +11,7 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 from import_export.admin import ImportExportMixin
+from import_export.signals import post_export
 
 from . import versions
 from .audit import AuditAction, write_audit
@@ -20,6 +21,7 @@ from .import_results import is_same_report
 from .models import ImportLog, ImportState, Role
 from .publishing import Status
 from .record_admin import CITED_FIELDSET, RecordAdmin
+from .record_export import RecordTable
 from .record_inlines import limit_choices
 from .spreadsheet_formats import (
     AmbiguousFile,
@@ -32,7 +34,7 @@ from .spreadsheet_formats import (
     Xlsx,
     describe_table,
     file_name,
-    make_workbook,
+    make_template,
     read_table,
 )
 from .spreadsheets import SpreadsheetError
@@ -78,17 +80,24 @@ class SpreadsheetAdmin(ImportExportMixin, RecordAdmin):
         except IncorrectLookupParameters as error:
             raise Http404 from error
 
-    def get_export_data(self, file_format, request, queryset, **kwargs):
-        data = super().get_export_data(file_format, request, queryset, **kwargs)
-        name = f"{self.opts.verbose_name}の表"
-        write_audit(request, AuditAction.EXPORT, record=name, detail=file_format.get_title())
-        return data
+    def _do_file_export(self, file_format, request, queryset, export_form=None):
+        """Send the file some rows at a time; django-import-export would hold all of it.
+
+        Raises SpreadsheetError, which the form tells, for what the format cannot hold.
+        """
+        response = file_format.answer(RecordTable(self.resource_classes[0](), queryset))
+        name = self.get_export_filename(request, queryset, file_format)
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
+        record = f"{self.opts.verbose_name}の表"
+        write_audit(request, AuditAction.EXPORT, record=record, detail=file_format.get_title())
+        post_export.send(sender=None, model=self.model)
+        return response
 
     def template_view(self, request):
-        """Answer a workbook without rows: the headers, the choices, the guide."""
+        """Answer the workbook in which new records are written down."""
         if not self.has_import_permission(request):
             raise PermissionDenied
-        content = make_workbook(self.resource_classes[0](), [])
+        content = make_template(self.resource_classes[0]())
         response = HttpResponse(content, content_type=Xlsx().get_content_type())
         name = f"{self.opts.model_name}-template.xlsx"
         response["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -215,7 +215,7 @@ def refuse_lost_cells(
     problems = _batch_problems(
         header,
         batches,
-        partial(_is_lost, encoding=encoding),
+        lambda texts: _is_lost("".join(texts), encoding),
         partial(_characters_lost, encoding=encoding),
         lambda row: f"（{name_row(row)}）",
     )
@@ -239,9 +239,7 @@ def refuse_lost_characters(rows: Iterable[Sequence[Any]], encoding: str) -> None
         )
 
 
-def measure_sheet(
-    header: Sequence[str], batches: Iterable[Sequence[Sequence[Any]]]
-) -> list[int]:
+def measure_sheet(header: Sequence[str], batches: Iterable[Sequence[Sequence[Any]]]) -> list[int]:
     """Return how wide the columns of a sheet must be, of rows that come column by column.
 
     Memory does not grow with the rows. Raises SpreadsheetError, naming row and column, for all that
@@ -256,7 +254,7 @@ def measure_sheet(
             yield columns
 
     _refuse(
-        _batch_problems(header, measured(), _is_illegal_in_excel, _characters_illegal_in_xml),
+        _batch_problems(header, measured(), _holds_illegal_in_excel, _characters_illegal_in_xml),
         NOT_IN_EXCEL,
     )
     return widths
@@ -550,7 +548,7 @@ def _problems(number: int, header: Sequence[str], row: Sequence[Any], find_bad: 
 def _batch_problems(
     header: Sequence[str],
     batches: Iterable[Sequence[Sequence[Any]]],
-    is_odd: Callable[[str], bool],
+    is_odd: Callable[[Collection[str]], bool],
     find_bad: Callable[[str], str],
     name_row: Callable[[Sequence[Any]], str] = lambda row: "",
 ) -> Iterator[str]:
@@ -559,15 +557,11 @@ def _batch_problems(
     yield from _problems(1, header, header, find_bad)
     start = 2
     for columns in batches:
-        if any(is_odd("\n".join(_texts_of(cells))) for cells in columns):
+        if any(is_odd({cell for cell in cells if isinstance(cell, str)}) for cells in columns):
             for number, row in enumerate(zip(*columns, strict=True), start):
                 for problem in _problems(number, header, row, find_bad):
                     yield f"{problem}{name_row(row)}"
         start += len(columns[0])
-
-
-def _texts_of(cells: Iterable[Any]) -> set[str]:
-    return {cell for cell in cells if isinstance(cell, str)}
 
 
 def _widest(cells: Sequence[Any], width: int) -> int:
@@ -611,9 +605,9 @@ def _characters_illegal_in_xml(text: str) -> str:
     return _name_characters(ILLEGAL_IN_XML.findall(text))
 
 
-def _is_illegal_in_excel(text: str) -> bool:
-    """Tell whether a cell, or several joined by newlines, may hold what Excel does not."""
-    return len(text) > MAX_CELL_LENGTH or ILLEGAL_IN_XML.search(text) is not None
+def _holds_illegal_in_excel(texts: Collection[str]) -> bool:
+    is_long = max(map(len, texts), default=0) > MAX_CELL_LENGTH
+    return is_long or ILLEGAL_IN_XML.search("".join(texts)) is not None
 
 
 def _name_characters(characters: Iterable[str]) -> str:
@@ -641,8 +635,8 @@ def _add_sheet(
     text_columns: Collection[str] = (),
     choices: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
-    columns = list(zip(header, *_all_rows(header, rows), strict=True))
-    widths = measure_sheet(header, [[cells[2:] for cells in columns]] if rows else [])
+    columns = list(zip(*_all_rows(header, rows), strict=True))
+    widths = measure_sheet(header, [[cells[1:] for cells in columns]] if rows else [])
     _fill_sheet(workbook, title, header, rows, widths, text_columns, choices)
 
 

@@ -30,7 +30,7 @@ from .forms import (
     Hits,
     SearchForm,
 )
-from .lists import ListForm, csv_response
+from .lists import CHUNK, ListForm, csv_response
 from .models import ChangeNote, Department, GlossaryTerm, SearchKind, SourceDocument
 from .search import drop_words, list_examples, suggest
 from .succession import load_succession
@@ -183,12 +183,12 @@ def document_detail(request, slug):
     document = get_object_or_404(SourceDocument.objects.published(), slug=slug)
     form, citations = DocumentForm(request.GET), Citations(document)
     if form.wants_csv:
-        rows = [
+        rows = (
             (group.label, record, record.locator if record.source_id == document.pk else "")
             for group in citations.groups
             if form.table in ("all", group.kind)
-            for record in group.records
-        ]
+            for record in group.records.iterator(chunk_size=CHUNK)
+        )
         return csv_response(request, f"document-{slug}-{form.table}", CITATION_COLUMNS, rows)
     return render(
         request,

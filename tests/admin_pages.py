@@ -146,7 +146,7 @@ def export(client, model, file_format) -> bytes:
     assert response.headers["Content-Disposition"].startswith("attachment"), Page(
         response.content.decode()
     ).words
-    return response.content
+    return response.getvalue()
 
 
 def upload(client, model, data, name="表.csv"):

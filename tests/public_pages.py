@@ -1,5 +1,8 @@
 """Every public address of the portal, taken from the resolver: a new page is tested unasked."""
 
+from unittest.mock import patch
+
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.urls import URLResolver, get_resolver, reverse
 
 from initiatives.images import WIDTHS
@@ -7,6 +10,12 @@ from portal.open_data_metadata import FORMATS
 from portal.open_data_tables import TABLES
 from portal.sitemaps import SITEMAPS
 from tests import builders
+
+
+def go_away(answer):
+    """Close an answer as the server does whose reader has gone; the database stays open."""
+    with patch.object(BaseDatabaseWrapper, "close_if_unusable_or_obsolete"):
+        answer.close()
 
 
 def list_routes() -> list[tuple[str, bool]]:

@@ -1,7 +1,7 @@
 """The speed and the memory of exports: the portal's, csv.writer's, and PostgreSQL's own COPY.
 
-Of the bulk files with the most rows: from the database to the bytes of the file. Beside it the same
-rows written by csv.writer alone, once from memory and once as a plain script exports them, straight
+Of the bulk files with the most rows, and of the same records as staff export them: from the
+database to the bytes of the file. Beside it the same rows written by csv.writer alone, once from memory and once as a plain script exports them, straight
 from a cursor. Times are CPU time of this process; COPY works in the server, so its time is wall time.
 """
 
@@ -10,19 +10,28 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterable
 from itertools import islice
+from typing import Any, NamedTuple
 
+from django.contrib import admin
 from django.db import connection
 
+from budgets.models import SettlementFigure, SettlementItem
+from portal.csv_text import iter_csv_columns
 from portal.open_data_columns import read_values
 from portal.open_data_files import Form, flat_rows, iter_file, measure
 from portal.open_data_tables import TABLES
+from portal.record_export import RecordTable
+from portal.spreadsheet_formats import CsvCp932, CsvForExcel
 
 BASE = "https://portal.example.jp"
 NAMES = ("settlement-items", "settlement-figures")
+STAFF_TABLES = {"staff-items": SettlementItem, "staff-figures": SettlementFigure}
+STAFF_FORMATS = {"staff-csv": CsvForExcel, "staff-cp932": CsvCp932}
 MOST_IN_MEMORY = 50_000
 ROUNDS = 3
-FORMATS = ("csv", "jsonl", "xlsx")
+FORMATS = ("csv", "jsonl", "xlsx", *STAFF_FORMATS)
 PEAK = """
 import sys, django
 django.setup()
@@ -38,26 +47,60 @@ class Sink:
         return len(text)
 
 
-def measure_export(names=NAMES) -> dict[str, dict]:
+class Writing(NamedTuple):
+    """A file to be measured: its number of rows, some of them, its parts, and what it reads."""
+
+    number: int
+    some: list[tuple]
+    parts: Callable[[], Iterable[bytes]]
+    values: Callable[[], Any]
+
+
+def measure_export(names=(*NAMES, *STAFF_TABLES)) -> dict[str, dict]:
     """Return, by table, rows, rows a second of each way of writing, and ratios to csv.writer."""
-    return {name: measure_table(TABLES[name]) for name in names}
+    return {name: measure_writing(find_writing(name)) for name in names}
 
 
-def measure_table(table) -> dict:
-    form, sink = Form(), Sink()
-    number = measure(table, BASE, form).rows
-    some = [tuple(row) for row in islice(flat_rows(table, BASE), MOST_IN_MEMORY)]
-    paths = list(dict.fromkeys(path for column in table.columns for path in column.paths))
+def find_writing(name: str) -> Writing:
+    if name in STAFF_TABLES:
+        table = staff_table(STAFF_TABLES[name])
+        return Writing(
+            table.records.count(),
+            list(islice(table.rows(), MOST_IN_MEMORY)),
+            lambda: iter_csv_columns(table.header, table.batches(), "utf-8-sig"),
+            lambda: read_values(table.records, _paths_of(table)),
+        )
+    table, form = TABLES[name], Form()
+    return Writing(
+        measure(table, BASE, form).rows,
+        [tuple(row) for row in islice(flat_rows(table, BASE), MOST_IN_MEMORY)],
+        lambda: iter_file(table, BASE, form),
+        lambda: read_values(table.load(), _paths_of(table)),
+    )
+
+
+def staff_table(model, most=None) -> RecordTable:
+    """Return what staff export of a model: all records, or so many."""
+    resource = admin.site._registry[model].resource_classes[0]()
+    return RecordTable(resource, model.objects.all()[:most])
+
+
+def _paths_of(table) -> list[str]:
+    return list(dict.fromkeys(path for column in table.columns for path in column.paths))
+
+
+def measure_writing(writing: Writing) -> dict:
+    number, some, sink = writing.number, writing.some, Sink()
 
     def write_ours():
-        for part in iter_file(table, BASE, form):
+        for part in writing.parts():
             sink.write(part)
 
     def write_from_memory():
         csv.writer(sink).writerows(some)
 
     def write_from_cursor():
-        csv.writer(sink).writerows(read_values(table.load(), paths).iterator(1000))
+        csv.writer(sink).writerows(writing.values().iterator(1000))
 
     ours, raw, plain = [], [], []
     for _ in range(ROUNDS):  # one after the other, so that all meet the same machine
@@ -73,7 +116,7 @@ def measure_table(table) -> dict:
         "to_csv_writer_from_cursor": min(plain) / min(ours),
     }
     if connection.vendor == "postgresql":
-        query, parameters = read_values(table.load(), paths).query.sql_with_params()
+        query, parameters = writing.values().query.sql_with_params()
         start = time.perf_counter()
         with connection.cursor() as cursor:
             copied = cursor.mogrify(query, parameters)
@@ -106,6 +149,13 @@ def print_peak(name: str, format: str, limit: str) -> None:
 
     from portal.open_data_files import write_xlsx
 
+    if format in STAFF_FORMATS:
+        answer = STAFF_FORMATS[format]().answer(staff_table(SettlementFigure, int(limit)))
+        for _ in answer:
+            pass
+        answer.close()
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        return
     table = TABLES[name]
     some = replace(table, load=lambda: table.load()[: int(limit)])
     if format == "xlsx":

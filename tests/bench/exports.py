@@ -4,7 +4,16 @@ from .tables import Aim, Table
 from .world import World
 
 AIM = Aim(least=0.33)
-NAMES = {"settlement-items": "決算項目", "settlement-figures": "決算の実績値"}
+NAMES = {
+    "settlement-items": "決算項目",
+    "settlement-figures": "決算の実績値",
+    "staff-items": "決算項目（管理画面の書出し）",
+    "staff-figures": "決算の実績値（管理画面の書出し）",
+}
+FORMATS = {
+    "staff-csv": "csv（管理画面）",
+    "staff-cp932": "csv CP932（管理画面）",
+}
 
 
 def measure_exports(world: World, say) -> list[Table]:
@@ -30,11 +39,11 @@ def measure_exports(world: World, say) -> list[Table]:
     limits = sorted({limit for _, limit, _ in peaks})
     found = {(form, limit): megabytes for form, limit, megabytes in peaks}
     memory = [
-        [form, *(found[form, limit] for limit in limits)]
+        [FORMATS.get(form, form), *(found[form, limit] for limit in limits)]
         for form in dict.fromkeys(form for form, _, _ in peaks)
     ]
     notes = [
-        "一括ファイルのCSVを、データベースからファイルのバイトまで。相手は、メモリーにある同じ行を"
+        "一括ファイルと管理画面の書出しのCSVを、データベースからファイルのバイトまで。相手は、メモリーにある同じ行を"
         "`csv.writer` が書くだけの速さと、カーソルから読みながら `csv.writer` が書く速さ。CPUの時間から"
         "（COPYはサーバーの仕事のため、経過時間から）。"
     ]

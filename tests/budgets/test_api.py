@@ -374,6 +374,26 @@ class TestFigures:
         )
 
 
+def test_an_item_alone_is_checked_as_it_is_among_all_of_its_settlement(get_json):
+    settlement = make_settlement()
+    above = make_item(settlement, "1", amount_yen=9_000)
+    item = make_item(settlement, "1.2", amount_yen=5_000, budget_yen=6_000, unused_yen=1_000)
+    below = make_item(settlement, "1.2.1", amount_yen=4_000)
+    make_item(settlement, "1.20", amount_yen=3_000)
+    for each, value in [(above, 1), (item, 2), (below, 4)]:
+        whole = make_settlement_figure(each, kind="expenditure", value=value)
+        make_settlement_figure(each, kind="expenditure", value=1, group="うち", part_of=whole)
+        make_funding(each, amount_yen=4_000)
+        make_cost(item=each, share_percent=60)
+    path = f"settlements/{settlement.fiscal_year}/{settlement.department.slug}"
+    (nested,) = get_json(path)["items"]
+    for expected in (nested, *nested["children"], *nested["children"][0]["children"]):
+        found = get_json(f"{path}/items/{expected['code']}")
+        assert found["checks"] == expected["checks"]
+        assert found["breakdown"] == expected["breakdown"]
+    assert len(found["checks"]) > 0
+
+
 class TestChecks:
     @pytest.fixture
     def checked(self, settlement):

@@ -11,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from budgets.forms import SettlementListForm
 from budgets.models import Program, ProgramAlias, Settlement
 from portal.models import Department
 from portal.publishing import Status
@@ -134,6 +135,24 @@ class TestSettlementList:
             make_item(make_settlement(), amount_yen=amount_yen)
         rows = get_csv("/settlements/?format=csv&sort=-amount_yen")
         assert [row["資料に金額が書かれた項目の合計（円）"] for row in rows] == ["9000", "5000", ""]
+
+    @pytest.mark.parametrize(
+        ("sort", "amounts"),
+        [
+            ("", ["3千円", "1千円", "2千円"]),
+            ("fiscal_year", ["2千円", "1千円", "3千円"]),
+            ("-amount_yen", ["3千円", "2千円", "1千円"]),
+        ],
+    )
+    def test_a_page_shows_its_settlements_in_order_with_their_sums(
+        self, get, monkeypatch, sort, amounts
+    ):
+        monkeypatch.setattr(SettlementListForm, "page_size", 2)
+        for fiscal_year, amount_yen in [(2018, 2_000), (2019, 1_000), (2020, 3_000)]:
+            make_item(make_settlement(fiscal_year=fiscal_year), amount_yen=amount_yen)
+        pages = [get(f"/settlements/?sort={sort}&page={page}") for page in (1, 2)]
+        shown = [re.findall(r'<span class="amount">(\d千円)</span>', page) for page in pages]
+        assert shown == [amounts[:2], amounts[2:]]
 
     def test_it_pages(self, get):
         for _ in range(51):

@@ -106,6 +106,23 @@ class TestPillarDetail:
         assert "秘密の項目" not in words
         assert item.get_absolute_url() in client.get("/pillars/roads/").content.decode()
 
+    def test_of_many_settlement_items_the_newest_are_shown_and_the_file_holds_all(
+        self, read, read_csv, monkeypatch
+    ):
+        monkeypatch.setattr("budgets.initiative_views.SHOWN_COSTS", 2)
+        initiative = make_initiative(pillar=make_pillar(slug="roads"))
+        for year in (2018, 2020):
+            item = make_item(make_settlement(fiscal_year=year), name=f"架空{year}年度の橋")
+            make_cost(initiative, item)
+        assert "新しい年度から" not in read("/pillars/roads/")
+        make_cost(initiative, make_item(make_settlement(fiscal_year=2019), name="架空の道"))
+        words = read("/pillars/roads/")
+        assert "3 件のうち、新しい年度から2件を表示しています。すべてはCSVにあります。" in words
+        assert "架空2020年度の橋" in words
+        assert "架空の道" in words
+        assert "架空2018年度の橋" not in words
+        assert len(read_csv("/pillars/roads/", table="costs")) == 3
+
     def test_it_leads_to_indicators_and_to_the_other_pillars(self, read):
         pillar = make_pillar(slug="roads", name="架空の道づくり")
         make_pillar(plan=pillar.plan, number=9, name="架空の川づくり")

@@ -208,7 +208,7 @@ class TestRights:
         assert figures.count("自分の数") == 1
         revision.figures.update(label="改訂案の数")
         address = f"{page_url(InitiativeFigure, 'export')}?initiative__id__exact={revision.pk}"
-        of_revision = desk.post(address, {"format": 1, "resource": ""}).content.decode()
+        of_revision = desk.post(address, {"format": 1, "resource": ""}).getvalue().decode()
         assert "own,,改訂案の数" in of_revision
         assert "自分の数" not in of_revision
 

@@ -5,9 +5,19 @@ import pytest
 from django import forms
 from django.test import RequestFactory
 
-from portal.lists import ADDRESS, FiscalYearChoice, ListForm, csv_response, list_choices
+from portal.lists import (
+    ADDRESS,
+    WHOLE_BYTES,
+    FiscalYearChoice,
+    ListForm,
+    csv_response,
+    list_choices,
+)
 from portal.models import Department
+from portal.page_cache import MAX_BYTES
+from portal.spreadsheets import write_csv
 from tests.builders import make_department
+from tests.public_pages import go_away, make_world
 
 
 class Form(ListForm):
@@ -139,3 +149,86 @@ def test_a_csv_file_tells_blank_from_nought_and_gives_whole_addresses():
     assert first[0] != "=1+1"  # a spreadsheet would calculate it
     assert first[0].endswith("=1+1")
     assert second[1] == ""
+
+
+def ask_for_numbers(records, method="get"):
+    request = getattr(RequestFactory(), method)("/x/")
+    return csv_response(request, "numbers", [("番号", lambda record: record)], records)
+
+
+class TestLongFiles:
+    def test_what_may_be_kept_is_whole_and_what_may_not_is_streamed(self):
+        assert WHOLE_BYTES == MAX_BYTES
+        rows = [(text,) for text in ["長" * 10_000] * 100]
+        for number in (50, 100):
+            answer = ask_for_numbers([text for (text,) in rows[:number]])
+            data = write_csv(["番号"], rows[:number])
+            assert answer.streaming == (len(data) > MAX_BYTES) == (number == 100)
+            assert answer.getvalue() == data
+            assert answer["Content-Type"] == "text/csv; charset=utf-8"
+            assert answer["Content-Disposition"] == 'attachment; filename="numbers.csv"'
+
+    def test_a_long_file_is_read_as_it_is_sent_and_no_further(self, monkeypatch):
+        monkeypatch.setattr("portal.lists.WHOLE_BYTES", 1)
+        taken, ended = [], []
+
+        def records():
+            try:
+                for number in range(5000):
+                    taken.append(number)
+                    yield number
+            finally:
+                ended.append(True)
+
+        answer = ask_for_numbers(records())
+        begun = len(taken)
+        assert 0 < begun < 1000
+        parts = iter(answer)
+        next(parts), next(parts)
+        assert begun < len(taken) < 2000
+        assert ended == []
+        go_away(answer)
+        assert ended == [True]
+        assert len(taken) < 2000
+
+    def test_a_head_request_reads_the_beginning_alone(self, monkeypatch):
+        monkeypatch.setattr("portal.lists.WHOLE_BYTES", 1)
+        taken = []
+        records = (taken.append(number) or number for number in range(5000))
+        answer = ask_for_numbers(records, method="head")
+        assert answer.getvalue() == b""
+        assert "Content-Length" not in answer
+        assert 0 < len(taken) < 1000
+
+    def test_what_goes_wrong_at_the_beginning_is_raised_while_it_can_be_answered(self):
+        with pytest.raises(ZeroDivisionError):
+            ask_for_numbers(1 / 0 for _ in range(3))
+
+    @pytest.mark.django_db
+    def test_the_records_of_a_queryset_are_not_kept(self):
+        make_department()
+        departments = Department.objects.all()
+        assert len(ask_for_numbers(departments).content.splitlines()) == 2
+        assert departments._result_cache is None
+
+    @pytest.mark.django_db
+    def test_a_page_sends_the_same_rows_whole_and_in_parts(self, client, monkeypatch):
+        world = make_world()
+        addresses = [
+            "/initiatives/?format=csv",
+            "/indicators/?format=csv&table=newest",
+            "/changes/?format=csv",
+            "/departments/?format=csv",
+            "/guide/checks/?format=csv",
+            f"{world['items'][0].get_absolute_url()}?format=csv",
+            *(f"{each.get_absolute_url()}?format=csv" for each in world["documents"]),
+        ]
+        whole = [client.get(address).content for address in addresses]
+        assert all(data.count(b"\r\n") > 1 for data in whole)
+        monkeypatch.setattr("portal.lists.WHOLE_BYTES", 1)
+        for address, data in zip(addresses, whole, strict=True):
+            answer = client.get(f"{address}&again=1")
+            assert answer.streaming
+            assert b"".join(answer).replace(b"&again=1", b"") == data
+            head = client.head(f"{address}&again=1")
+            assert (head.status_code, head.getvalue()) == (200, b"")

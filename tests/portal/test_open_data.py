@@ -492,7 +492,7 @@ class TestSize:
                 assert cursor.fetchall() == []
 
     def test_checks_and_costs_come_some_at_a_time_and_whole(self, monkeypatch, read_rows):
-        monkeypatch.setattr("portal.open_data_tables.SETTLEMENTS_AT_ONCE", 2)
+        monkeypatch.setattr("budgets.found_checks.SETTLEMENTS_AT_ONCE", 2)
         monkeypatch.setattr("portal.open_data_tables.CHUNK", 2)
         for number in range(5):
             item = make_item(make_settlement(fiscal_year=2000 + number), amount_yen=number)

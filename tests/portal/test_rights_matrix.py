@@ -221,9 +221,10 @@ def is_allowed(response) -> bool:
 
 def content_of(response) -> str:
     """Return the text of an answer, of a workbook that of all its sheets."""
-    if not response.content.startswith(b"PK"):
-        return response.content.decode()
-    with zipfile.ZipFile(io.BytesIO(response.content)) as book:
+    data = response.getvalue()
+    if not data.startswith(b"PK"):
+        return data.decode()
+    with zipfile.ZipFile(io.BytesIO(data)) as book:
         return "".join(book.read(name).decode(errors="replace") for name in book.namelist())
 
 

@@ -354,10 +354,11 @@ def test_a_streamed_csv_reads_its_rows_some_at_a_time():
     taken = []
     rows = (taken.append(number) or (str(number), number) for number in range(3 * ROWS_AT_ONCE))
     parts = iter_csv(HEADER, rows)
-    assert next(parts) == b"\xef\xbb\xbf" + "名称,金額\r\n".encode()
-    assert taken == []
-    assert next(parts).startswith(b"0,0\r\n1,1\r\n")
+    assert next(parts).startswith(b"\xef\xbb\xbf" + "名称,金額\r\n0,0\r\n1,1\r\n".encode())
     assert len(taken) == ROWS_AT_ONCE
+    assert next(parts).startswith(b"500,500\r\n")
+    assert len(taken) == 2 * ROWS_AT_ONCE
+    assert list(iter_csv(HEADER, [])) == [b"\xef\xbb\xbf" + "名称,金額\r\n".encode()]
 
 
 @given(rows=make_rows(UTF8_TEXT), encoding=st.sampled_from(["utf-8-sig", "utf-8"]))
