@@ -81,11 +81,15 @@ def _iter_parts(table: Table, base: str, form: Form) -> Iterator[tuple[bytes, in
 
 
 def _iter_csv_parts(table, base, form):
-    yield format_header(table.header(form.header)).encode(form.encoding), 0
+    # Sent with the first rows: where those cannot be read, nothing has been sent yet.
+    head = format_header(table.header(form.header)).encode(form.encoding)
     codec = form.encoding.removesuffix("-sig")
     for batch in table.batches(base):
         cells = [_prepare(column, each) for column, each in zip(table.columns, batch, strict=True)]
-        yield format_rows(zip(*cells, strict=True)).encode(codec), len(cells[0])
+        yield head + format_rows(zip(*cells, strict=True)).encode(codec), len(cells[0])
+        head = b""
+    if head:
+        yield head, 0
 
 
 def _prepare(column, cells):

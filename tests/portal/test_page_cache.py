@@ -312,6 +312,7 @@ class TestFastLane:
             started = []
             body = b"".join(application(environ, lambda *told: started.append(told)))
             ((status, headers, *_),) = started
+            assert len({name for name, _ in headers}) == len(headers)
             return status, dict(headers), body
 
         return ask
