@@ -4,6 +4,7 @@ A list declares its row, its order and its filters as a `Page`, and answers by `
 JSON Lines hold all rows unless `limit` is given, and are sent while they are read.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
+from django.core.cache import cache
 from django.core.exceptions import FieldDoesNotExist
 from django.core.signing import BadSignature, Signer
 from django.db.models import F, Model, Q, QuerySet
@@ -20,10 +22,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from .api_parameters import MAX_TEXT, TEXT, ParameterError, optional, refusal, require_slugs
 from .csv_text import iter_csv
+from .edition import edition_of
 from .search_index import filter_by_text
 
 MAX_OFFSET = 10**9
 BATCH = 500
+COUNTED_SECONDS = 3600
 CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",
     "jsonl": "application/jsonl; charset=utf-8",
@@ -252,7 +256,7 @@ class Page(Schema):
         count, after = self.read_cursor()
         records, last = rows.read(BATCH if is_whole else self.limit, self.offset, after)
         if count is None:
-            count = rows.count()
+            count = self.count(request, rows)
             if not count:
                 require_slugs({n: (getattr(self, n), m.objects) for n, m in self.named.items()})
 
@@ -281,6 +285,17 @@ class Page(Schema):
         if following:
             answer["Link"] = f'<{following}>; rel="next"'
         return answer
+
+    def count(self, request: HttpRequest, rows) -> int:
+        """Return how many rows there are, counted once an edition for the same conditions."""
+        if not (edition := edition_of(request)):
+            return rows.count()
+        told = f"{edition.tag} {request.path} {self._signer().salt}"
+        name = f"count:{hashlib.sha256(told.encode()).hexdigest()}"
+        if (count := cache.get(name)) is None:
+            count = rows.count()
+            cache.set(name, count, COUNTED_SECONDS)
+        return count
 
     def make_link(self, request: HttpRequest, count: int, last: list) -> str:
         query = request.GET.copy()

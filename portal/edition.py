@@ -82,7 +82,9 @@ def edition_of(request) -> Edition | None:
 
     None where the database could not be asked.
     """
-    return request.edition if hasattr(request, "edition") else find_edition()
+    if not hasattr(request, "edition"):
+        request.edition = find_edition()
+    return request.edition
 
 
 def raise_edition(using: str = "default"):

@@ -6,23 +6,27 @@ It only answers what the page cache behind it would answer the same; all else go
 from collections.abc import Callable
 
 from django.conf import settings
+from django.core.handlers.wsgi import WSGIRequest
 from django.db import Error, close_old_connections
 
 from .edition import find_edition
 from .page_cache import (
     MAX_ADDRESS,
     NEVER,
+    Kept,
     address_of,
     choose_coding,
     etag_of,
     fetch,
     say_how_long,
 )
+from .rate_limit import count_request
 from .routers import Reading, reading_from
 
-# Other ways: the API and the search, whose requests are counted.
+# The API goes another way: it tells who asks how much is left.
 ELSEWHERE = (*NEVER, "/api/")
 TOLD = ("ETag", "Cache-Control", "Vary")
+HAS_IT = Kept([], b"")  # what is sent to who has the page
 SESSION = f"{settings.SESSION_COOKIE_NAME}="
 
 
@@ -40,18 +44,23 @@ def take_fast_lane(application: Callable) -> Callable:
         finally:
             close_old_connections()
         etag, told = etag_of(edition), say_how_long(edition.next_due_at)
-        headers = list(zip(TOLD, (etag, told, "Accept-Encoding"), strict=True))
-        if environ.get("HTTP_IF_NONE_MATCH") == etag:
-            start_response("304 Not Modified", headers)
-            return []
-        coding = choose_coding(environ.get("HTTP_ACCEPT_ENCODING", ""))
-        kept = fetch(edition, address_of(environ), coding)
-        if kept is None or any(name in TOLD for name, _ in kept.headers):
+        kept = HAS_IT
+        if environ.get("HTTP_IF_NONE_MATCH") != etag:
+            coding = choose_coding(environ.get("HTTP_ACCEPT_ENCODING", ""))
+            kept = fetch(edition, address_of(environ), coding)
+        if kept is None or any(name in TOLD for name, _ in kept.headers) or is_refused(environ):
             return application(environ, start_response)
-        start_response("200 OK", kept.headers + headers)
+        more = zip(TOLD, (etag, told, "Accept-Encoding"), strict=True)
+        start_response("304 Not Modified" if kept is HAS_IT else "200 OK", [*kept.headers, *more])
         return [kept.body]
 
     return answer
+
+
+def is_refused(environ: dict) -> bool:
+    """Count a search, and tell whether there were too many; the middleware then says so."""
+    has_words = "q=" in environ.get("QUERY_STRING", "")
+    return has_words and "Retry-After" in count_request(WSGIRequest(environ))
 
 
 def may_take(environ: dict) -> bool:
@@ -59,7 +68,6 @@ def may_take(environ: dict) -> bool:
     return (
         environ["REQUEST_METHOD"] == "GET"
         and not environ["PATH_INFO"].startswith(ELSEWHERE)
-        and "q=" not in query
         and len(query) < MAX_ADDRESS
         and SESSION not in environ.get("HTTP_COOKIE", "")
         and "HTTP_RANGE" not in environ

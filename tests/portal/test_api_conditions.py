@@ -149,3 +149,21 @@ class TestDeprecation:
         assert paths["/api/v1/pillars"]["get"]["deprecated"] is True
         assert "deprecated" not in paths["/api/v1/reports"]["get"]
         assert "Sunset" not in client.get("/api/v1/reports")
+
+
+class TestCounts:
+    def test_the_rows_are_counted_once_an_edition(self, client):
+        make_world("a")
+
+        def ask(query):
+            with CaptureQueriesContext(connection) as queries:
+                count = client.get(f"/api/v1/settlement-items?limit=1{query}").json()["count"]
+            return count, sum("COUNT(" in query["sql"] for query in queries)
+
+        count, counted = ask("")
+        assert counted == 1
+        assert ask("&offset=1") == (count, 0)
+        assert ask("&fiscal_year=1990") == (0, 1)
+        make_world("b")
+        more, counted = ask("")
+        assert (more > count, counted) == (True, 1)

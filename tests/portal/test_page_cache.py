@@ -8,6 +8,7 @@ import brotli
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.cache import caches
+from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_started
 from django.db import OperationalError, close_old_connections, connection
 from django.http import HttpResponse
@@ -17,6 +18,7 @@ from django.utils import timezone
 
 from initiatives.models import Initiative
 from portal.edition import Edition
+from portal.fast_lane import take_fast_lane
 from portal.models import Status
 from portal.page_cache import choose_coding, may_keep, page_cache_middleware, say_how_long
 from portal.revisions import make_revision
@@ -35,7 +37,8 @@ TERMS = "/glossary/"
 
 @pytest.fixture(autouse=True)
 def _with_page_cache(settings):
-    settings.MIDDLEWARE = [*FIRST, *settings.MIDDLEWARE]
+    limit, *rest = settings.MIDDLEWARE
+    settings.MIDDLEWARE = [limit, *FIRST, *rest]
     caches["pages"].clear()
 
 
@@ -302,10 +305,12 @@ class TestWhenThingsBreak:
 
 
 class TestFastLane:
-    """`application` is what gunicorn calls; the test client comes in behind the fast lane."""
+    """What gunicorn calls; the test client comes in behind the fast lane."""
 
     @pytest.fixture
     def ask(self, application):
+        application = take_fast_lane(WSGIHandler())  # with the middleware of these tests
+
         def ask(address, **headers):
             request_started.disconnect(close_old_connections)  # each use of a client connects it
             environ = RequestFactory(headers=headers).get(address).environ
@@ -343,6 +348,14 @@ class TestFastLane:
         assert ask("/api/v1/pillars")[1]["Access-Control-Allow-Origin"] == "*"
         assert ask("/feed.atom")[1]["ETag"].startswith('"')
         assert ask("/nothing/")[0] == "404 Not Found"
+
+    def test_searches_are_counted_there_too(self, ask, settings):
+        caches["default"].clear()
+        settings.SEARCH_RATE = "3/hour"
+        make_term(term="架空")
+        statuses = [ask("/glossary/?q=架空")[0] for _ in range(5)]
+        assert statuses == ["200 OK"] * 3 + ["429 Too Many Requests"] * 2
+        assert ask("/glossary/")[0] == "200 OK"
 
     def test_a_lost_database_is_the_applications_matter(self, ask, monkeypatch):
         def fail():
