@@ -24,7 +24,7 @@ ROUNDS = 5
 CONNECTIONS = 4
 REQUESTS = 80
 ROUND_SECONDS = 5
-CSV_ROUNDS = 3
+CSV_ROUNDS = 1
 CSV_SECONDS = 20
 AHEAD = Aim(least=1)
 # So many rows apart, each request asks for rows of its own.
