@@ -96,7 +96,8 @@ class TestChanges:
                 make_term()
             within = tag()
         after = tag()
-        assert after != before and after != within
+        assert after != before
+        assert connection.vendor == "postgresql" or within == before
         make_term()
         assert tag() != after
         with pytest.raises(ValueError), transaction.atomic(), holding_edition():

@@ -12,7 +12,14 @@ from django.db.models import Count, Q
 
 from budgets.checks import CheckStatus, check_settlement
 from budgets.facts import load_item_facts
-from budgets.models import InitiativeCost, Program, Settlement, SettlementFigure, SettlementItem
+from budgets.models import (
+    InitiativeCost,
+    Program,
+    Settlement,
+    SettlementFigure,
+    SettlementItem,
+    Snapshot,
+)
 from initiatives.models import IndicatorValue, Initiative
 from portal.models import Department, Place, SearchEntry, SourceDocument
 from portal.publishing import Status
@@ -34,7 +41,7 @@ def _fictitious_prefecture(settings):
 
 
 def digest() -> str:
-    """Return a digest of every row of content, with its number; of the index without the number."""
+    """Return a digest of every row of content with its number, where the database does not give it."""
     found = hashlib.sha256()
     models = [
         model
@@ -44,7 +51,7 @@ def digest() -> str:
     ]
     for model in models:
         fields = [field.attname for field in model._meta.concrete_fields]
-        if model is SearchEntry:
+        if model in (SearchEntry, Snapshot):
             fields.remove("id")
         for row in model._base_manager.order_by(*fields[:3]).values_list(*fields):
             found.update(

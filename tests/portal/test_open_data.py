@@ -40,7 +40,7 @@ from tests.builders import (
     make_settlement_figure,
 )
 from tests.portal.test_sentinels import SECRET, SLUG, hidden_states, hide
-from tests.public_pages import make_world
+from tests.public_pages import go_away, make_world
 
 pytestmark = pytest.mark.django_db
 
@@ -484,7 +484,7 @@ class TestSize:
         parts = iter(answer)
         next(parts), next(parts)
         assert ended == []
-        answer.close()
+        go_away(answer)
         assert ended == ["settlement-figures"]
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
