@@ -127,7 +127,7 @@ def measure_writing(writing: Writing) -> dict:
     return told
 
 
-def measure_peaks(name="settlement-figures", formats=FORMATS, limits=(5_000, 500_000)) -> dict:
+def measure_peaks(name="settlement-figures", formats=FORMATS, limits=(5_000, 100_000)) -> dict:
     """Return the peak memory (MB) of a process of its own, by format and number of rows."""
     return {
         (format, limit): float(
