@@ -13,7 +13,7 @@ import threading
 import time
 from contextlib import contextmanager
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import brotli
@@ -41,7 +41,12 @@ MIN_COMPRESSED_BYTES = 500
 COMPRESSED_TYPES = re.compile(
     r"text/|application/(json|ld\+json|xml|atom\+xml|problem\+json)|image/svg"
 )
-CODINGS = ("br", "gzip")
+# The best first, for pages and for data: a page is asked for again and again, a piece of data mostly
+# once, so that its reader would wait longer for the coding than for what it saves.
+CODINGS = {
+    "br": (partial(brotli.compress, quality=5), partial(brotli.compress, quality=1)),
+    "gzip": (partial(gzip.compress, compresslevel=6), partial(gzip.compress, compresslevel=1)),
+}
 LOST = (DatabaseError, InterfaceError, OSError)  # of a cache that is kept in the database, or far
 WAIT_SECONDS = 10
 # So long readers get the answers of the last known edition while the database cannot be reached.
@@ -91,7 +96,7 @@ def _answer(request, get_response, address: str, edition: Edition):
             return _send(request, kept, edition)
         response = get_response(request)
         if request.method == "GET" and may_keep(response):
-            return _send(request, _keep(edition, address, response)[coding], edition)
+            return _send(request, _keep(edition, address, response, coding), edition)
     return _tell_caches(response, edition)
 
 
@@ -141,36 +146,61 @@ def may_keep(response) -> bool:
     )
 
 
-def _keep(edition: Edition, address: str, response) -> dict[str, Kept]:
-    """Keep an answer in each coding, compressed once; return it by coding."""
+def _keep(edition: Edition, address: str, response, coding: str) -> Kept:
+    """Keep an answer as it is and in the coding that its reader asks for; return the latter."""
     body = response.content
     # The length that is there is the whole body's; each coding has its own.
     headers = [pair for pair in response.items() if pair[0] != "Content-Length"]
-    found = {"": Kept([*headers, ("Content-Length", str(len(body)))], body)}
-    is_compressed = len(body) >= MIN_COMPRESSED_BYTES and COMPRESSED_TYPES.match(
-        response.get("Content-Type", "")
-    )
-    for coding in CODINGS:
-        found[coding] = found[""]
-        if is_compressed:
-            short = brotli.compress(body, quality=5) if coding == "br" else gzip.compress(body, 6)
-            more = [("Content-Encoding", coding), ("Content-Length", str(len(short)))]
-            found[coding] = Kept(headers + more, short)
-    try:
-        name = name_of(edition, address)
-        caches[PAGES].set_many({f"{name}{c}": kept for c, kept in found.items()}, KEPT_SECONDS)
-    except LOST:
-        logger.warning("a page could not be kept", exc_info=True)
-    return found
+    plain = Kept([*headers, ("Content-Length", str(len(body)))], body)
+    coded, name = compress(plain, coding), name_of(edition, address)
+    # In this order: who finds the plain one also finds the coding that it came with.
+    _store({f"{name}{coding}": coded, name: plain})
+    return coded
 
 
 def fetch(edition: Edition, address: str, coding: str) -> Kept | None:
-    """Return what is kept of an address in a coding; None where nothing is, or the cache is lost."""
+    """Return what is kept of an address, in a coding that is made when it is first asked for.
+
+    None where nothing is kept, or the cache is lost.
+    """
+    plain_name = name_of(edition, address)
+    name = f"{plain_name}{coding}"
+    kept = _find(name)
+    if kept or not coding or not (plain := _find(plain_name)):
+        return kept
+    with _one_at_a_time(name):
+        if not (kept := _find(name)):
+            kept = compress(plain, coding)
+            _store({name: kept})
+    return kept
+
+
+def compress(plain: Kept, coding: str) -> Kept:
+    """Return an answer in a coding; as it is where that would not make it shorter."""
+    content_type = dict(plain.headers).get("Content-Type", "")
+    is_short = len(plain.body) < MIN_COMPRESSED_BYTES
+    if not coding or is_short or not COMPRESSED_TYPES.match(content_type):
+        return plain
+    for_pages, for_data = CODINGS[coding]
+    body = (for_pages if content_type.startswith("text/html") else for_data)(plain.body)
+    headers = [pair for pair in plain.headers if pair[0] != "Content-Length"]
+    more = [("Content-Encoding", coding), ("Content-Length", str(len(body)))]
+    return Kept(headers + more, body)
+
+
+def _find(name: str) -> Kept | None:
     try:
-        return caches[PAGES].get(f"{name_of(edition, address)}{coding}")
+        return caches[PAGES].get(name)
     except LOST:
         logger.warning("kept pages could not be reached", exc_info=True)
         return None
+
+
+def _store(found: dict[str, Kept]):
+    try:
+        caches[PAGES].set_many(found, KEPT_SECONDS)
+    except LOST:
+        logger.warning("a page could not be kept", exc_info=True)
 
 
 def _send(request, kept: Kept, edition: Edition) -> HttpResponse:

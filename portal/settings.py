@@ -160,7 +160,7 @@ USE_I18N = True
 USE_TZ = True
 
 # The portal keeps counts and checksums in one cache, whole pages in the other; several hosts share
-# both. A page is kept in three codings, so that 1,500 entries are some 500 pages.
+# both. A page is kept as it is and in the codings asked for: 1,500 entries are 500 pages or more.
 CACHE = env.cache_url("CACHE_URL", default="locmemcache://")
 if CACHE["BACKEND"].endswith("RedisCache"):
     CACHE["BACKEND"] = "portal.shared_cache.SharedCache"

@@ -3,6 +3,7 @@
 import gzip
 import threading
 from datetime import timedelta
+from functools import partial
 
 import brotli
 import pytest
@@ -17,10 +18,19 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from initiatives.models import Initiative
+from portal import page_cache
 from portal.edition import Edition
 from portal.fast_lane import take_fast_lane
 from portal.models import Status
-from portal.page_cache import choose_coding, may_keep, page_cache_middleware, say_how_long
+from portal.page_cache import (
+    CODINGS,
+    Kept,
+    choose_coding,
+    compress,
+    may_keep,
+    page_cache_middleware,
+    say_how_long,
+)
 from portal.revisions import make_revision
 from tests.builders import (
     make_document,
@@ -47,6 +57,23 @@ def client():
     client = Client()
     client.get("/robots.txt")  # the first request looks for what is due
     return client
+
+
+@pytest.fixture
+def packed(monkeypatch):
+    """Return the list of the codings that answers are compressed in from now on."""
+    made = []
+
+    def note(coding, pack, body):
+        made.append(coding)
+        return pack(body)
+
+    noting = {
+        coding: tuple(partial(note, coding, pack) for pack in packs)
+        for coding, packs in CODINGS.items()
+    }
+    monkeypatch.setattr("portal.page_cache.CODINGS", noting)
+    return made
 
 
 def count_queries(client, address, **headers):
@@ -86,6 +113,56 @@ class TestKept:
             assert int(packed["Content-Length"]) == len(packed.content) < len(plain.content)
             assert unpack(packed.content) == plain.content
             assert "Accept-Encoding" in packed["Vary"]
+
+    def test_each_coding_is_made_once_and_when_it_is_first_asked_for(self, client, packed):
+        make_term(explanation="架空の説明です。" * 50)
+        for asked in ("br", "br", "", "gzip, br", "gzip", "gzip"):
+            assert client.get(TERMS, headers={"accept-encoding": asked}).status_code == 200
+        assert packed == ["br", "gzip"]
+        make_term()
+        plain = client.get(TERMS)
+        assert packed == ["br", "gzip"] and plain["Vary"] == "Accept-Encoding"
+        assert int(plain["Content-Length"]) == len(plain.content)
+
+    def test_many_who_first_ask_for_a_coding_wait_for_one(self, packed, monkeypatch):
+        store, started, go_on = page_cache._store, threading.Event(), threading.Event()
+
+        def store_late(found):
+            if any(name.endswith("gzip") for name in found):
+                started.set()
+                go_on.wait(5)
+            store(found)
+
+        monkeypatch.setattr("portal.page_cache._store", store_late)
+        middleware = page_cache_middleware(lambda request: HttpResponse(b"page" * 500))
+
+        def ask(coding="gzip"):
+            request = RequestFactory().get("/架空/", headers={"accept-encoding": coding})
+            request.edition = Edition("c", None)
+            answers.append(middleware(request).content)
+
+        answers = []
+        ask("")
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        threads[0].start()
+        assert started.wait(5)
+        for thread in threads[1:]:
+            thread.start()
+        go_on.set()
+        for thread in threads:
+            thread.join(5)
+        assert {gzip.decompress(answer) for answer in answers[1:]} == {b"page" * 500}
+        assert (len(answers), packed) == (5, ["gzip"])
+
+    def test_data_is_compressed_in_less_time_than_pages(self):
+        body = "".join(f"架空の事業{number}、{number * 7919}円\n" for number in range(999)).encode()
+        for coding in CODINGS:
+            page, data = (
+                compress(Kept([("Content-Type", content_type)], body), coding)
+                for content_type in ("text/html; charset=utf-8", "application/json")
+            )
+            assert len(page.body) < len(data.body) < len(body)
+            assert dict(data.headers)["Content-Length"] == str(len(data.body))
 
     @pytest.mark.parametrize(
         "accepted, coding",
