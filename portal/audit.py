@@ -1,6 +1,7 @@
 """The audit log: who entered, who was refused, and what was done that the office must answer for."""
 
 from contextvars import ContextVar
+from functools import lru_cache
 from ipaddress import ip_address
 
 from django.conf import settings
@@ -105,14 +106,24 @@ def current_request():
 
 
 def client_address(request) -> str | None:
-    """Return the visitor's IP address; None where the server was not told one.
+    """Return the visitor's IP address; None where the server was not told one."""
+    return find_client_address(request.META)
+
+
+def find_client_address(environ: dict) -> str | None:
+    """Return the address in what the server was told.
 
     Behind a proxy it is the last of X-Forwarded-For: the one that the proxy itself saw.
     """
-    address = request.META.get("REMOTE_ADDR", "")
+    address = environ.get("REMOTE_ADDR", "")
     if settings.BEHIND_PROXY:
-        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
+        forwarded = environ.get("HTTP_X_FORWARDED_FOR", "")
         address = forwarded.rpartition(",")[2].strip() or address
+    return _read_address(address)
+
+
+@lru_cache(maxsize=200)
+def _read_address(address: str) -> str | None:
     try:
         found = ip_address(address.partition("%")[0])
     except ValueError:

@@ -23,6 +23,7 @@ SELECT (SELECT SUM(number) FROM portal_editionnumber),
        (SELECT MAX(at) FROM portal_editionmoment WHERE at <= %s),
        (SELECT MIN(at) FROM portal_editionmoment WHERE at > %s)
 """
+QUERY_SQLITE = QUERY.replace("%s", "?")
 ADDED_SQLITE = "UPDATE portal_editionnumber SET number = number + %s, changed_at = %s WHERE id = 1"
 HELD_SQLITE = """
 INSERT OR IGNORE INTO portal_editionnumber (id, number, changed_at)
@@ -57,12 +58,27 @@ def find_edition() -> Edition:
     Asked before the content: what changes meanwhile makes an answer newer than its edition tells,
     never older.
     """
-    connection = connections[router.db_for_read(EditionNumber)]
-    now = timezone.now()
-    told = connection.ops.adapt_datetimefield_value(now)
+    connection, now = connections[router.db_for_read(EditionNumber)], timezone.now()
+    today = now.astimezone(timezone.get_current_timezone()).date()
+    return _read_edition(today, *_ask(connection, connection.ops.adapt_datetimefield_value(now)))
+
+
+def _ask(connection, told) -> tuple:
+    """Ask as shortly as can be: half of what a kept page costs is this one query.
+
+    Where queries are told or watched, it goes the way of all others.
+    """
+    if connection.vendor == "sqlite" and not _is_watched(connection):
+        connection.ensure_connection()
+        with connection.wrap_database_errors:
+            return connection.connection.execute(QUERY_SQLITE, (told, told)).fetchone()
     with connection.cursor() as cursor:
         cursor.execute(QUERY, [told, told])
-        return _read_edition(timezone.localdate(now), *cursor.fetchone())
+        return cursor.fetchone()
+
+
+def _is_watched(connection) -> bool:
+    return connection.queries_logged or bool(connection.execute_wrappers)
 
 
 @lru_cache(maxsize=8)

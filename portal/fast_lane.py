@@ -6,14 +6,12 @@ It only answers what the page cache behind it would answer the same; all else go
 from collections.abc import Callable
 
 from django.conf import settings
-from django.core.handlers.wsgi import WSGIRequest
 from django.db import Error, close_old_connections
 
-from .edition import find_edition
+from .edition import Edition, find_edition
 from .page_cache import (
     MAX_ADDRESS,
     NEVER,
-    Kept,
     address_of,
     choose_coding,
     etag_of,
@@ -21,17 +19,19 @@ from .page_cache import (
     say_how_long,
 )
 from .rate_limit import count_request
+from .ready_answers import Ready, ReadyAnswers
 from .routers import Reading, reading_from
 
 # The API goes another way: it tells who asks how much is left.
 ELSEWHERE = (*NEVER, "/api/")
-TOLD = ("ETag", "Cache-Control", "Vary")
-HAS_IT = Kept([], b"")  # what is sent to who has the page
+TOLD = {"ETag", "Cache-Control", "Vary"}
 SESSION = f"{settings.SESSION_COOKIE_NAME}="
+READY_BYTES = 32 * 1024 * 1024  # of bodies, in each process
 
 
 def take_fast_lane(application: Callable) -> Callable:
     """Wrap a WSGI application: pages that are kept of the present edition are answered here."""
+    ready = ReadyAnswers(READY_BYTES)
 
     def answer(environ, start_response):
         if not may_take(environ):
@@ -43,24 +43,37 @@ def take_fast_lane(application: Callable) -> Callable:
             return application(environ, start_response)
         finally:
             close_old_connections()
-        etag, told = etag_of(edition), say_how_long(edition.next_due_at)
-        kept = HAS_IT
-        if environ.get("HTTP_IF_NONE_MATCH") != etag:
-            coding = choose_coding(environ.get("HTTP_ACCEPT_ENCODING", ""))
-            kept = fetch(edition, address_of(environ), coding)
-        if kept is None or any(name in TOLD for name, _ in kept.headers) or is_refused(environ):
+        found = find_answer(ready, edition, environ)
+        if found is None or is_refused(environ):
             return application(environ, start_response)
-        more = zip(TOLD, (etag, told, "Accept-Encoding"), strict=True)
-        start_response("304 Not Modified" if kept is HAS_IT else "200 OK", [*kept.headers, *more])
-        return [kept.body]
+        told = ("Cache-Control", say_how_long(edition.next_due_at))
+        start_response(found.status, [*found.headers, told])
+        return [found.body]
 
     return answer
 
 
+def find_answer(ready: ReadyAnswers, edition: Edition, environ: dict) -> Ready | None:
+    """Return the answer but for its Cache-Control; None where nothing is kept that may be sent so."""
+    etag = etag_of(edition)
+    told = [("ETag", etag), ("Vary", "Accept-Encoding")]
+    if environ.get("HTTP_IF_NONE_MATCH") == etag:
+        return Ready("304 Not Modified", told, b"")
+    address = address_of(environ)
+    coding = choose_coding(environ.get("HTTP_ACCEPT_ENCODING", ""))
+    found = ready.find(edition.tag, (address, coding))
+    if found is None:
+        kept = fetch(edition, address, coding)
+        if kept is None or any(name in TOLD for name, _ in kept.headers):
+            return None
+        found = Ready("200 OK", [*kept.headers, *told], kept.body)
+        ready.keep(edition.tag, (address, coding), found)
+    return found
+
+
 def is_refused(environ: dict) -> bool:
     """Count a search, and tell whether there were too many; the middleware then says so."""
-    has_words = "q=" in environ.get("QUERY_STRING", "")
-    return has_words and "Retry-After" in count_request(WSGIRequest(environ))
+    return "Retry-After" in count_request(environ)
 
 
 def may_take(environ: dict) -> bool:

@@ -68,6 +68,9 @@ def page_cache_middleware(get_response):
         nonlocal known
         if request.method not in ("GET", "HEAD") or request.path_info.startswith(NEVER):
             return get_response(request)
+        if request.encoding is not None:
+            # A charset that the request claims would read its address otherwise for all who come.
+            request.encoding = None
         if settings.SESSION_COOKIE_NAME in request.COOKIES:
             return _answer_privately(get_response(request))
         address, edition = address_of(request.environ), edition_of(request)

@@ -5,18 +5,19 @@ Stands before the page cache, so that what is answered from there counts too.
 
 import logging
 import time
+from functools import lru_cache
 from http import HTTPStatus
 from ipaddress import ip_address, ip_network
 
 from django.conf import settings
 from django.core.cache import caches
 from django.core.exceptions import SuspiciousOperation
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.template.loader import render_to_string
 from django.utils.module_loading import import_string
 
 from .api_http import API_PREFIX, answer_problem, open_to_all_origins
-from .audit import client_address
+from .audit import find_client_address
 from .security_headers import STAFF_PREFIX
 from .shared_cache import SharedCache
 
@@ -34,7 +35,7 @@ def rate_limit_middleware(get_response):
         refuse = import_string(name)(refuse)
 
     def middleware(request):
-        limits = count_request(request)
+        limits = count_request(request.META)
         response = (refuse if "Retry-After" in limits else get_response)(request)
         is_api = request.path_info.startswith(API_PREFIX)
         for name, value in limits.items():
@@ -45,22 +46,21 @@ def rate_limit_middleware(get_response):
     return middleware
 
 
-def count_request(request) -> dict[str, int]:
+def count_request(environ: dict) -> dict[str, int]:
     """Count a request of its address, and return the headers that tell how many are left.
 
     "Retry-After" is among them where there are none; an empty dict means no limit. The count
     stands in Django's cache, so hosts that share one count together.
     """
-    name = _kind_of(request)
+    name = _kind_of(environ)
     most, _, span = ((name and getattr(settings, name)) or "0").partition("/")
     if not int(most):
         return {}
     seconds, now = SECONDS[span], int(time.time())
     left = seconds - now % seconds
     try:
-        count = _count_up(
-            f"{name}:{_client(client_address(request))}:{now // seconds}", seconds + 1
-        )
+        client = _client(find_client_address(environ))
+        count = _count_up(f"{name}:{client}:{now // seconds}", seconds + 1)
     except Exception as error:  # each cache has its own errors
         logger.warning("no requests are counted, for the cache is lost: %r", error)
         return {}
@@ -74,17 +74,22 @@ def count_request(request) -> dict[str, int]:
     return headers | ({"Retry-After": left} if count > int(most) else {})
 
 
-def _kind_of(request) -> str | None:
+def _kind_of(environ: dict) -> str | None:
     """Return the setting that limits a request: what searches is dearer than a list of the API."""
-    path = request.path_info
-    if path.startswith(STAFF_PREFIX) or request.method == "OPTIONS":
+    path = environ["PATH_INFO"]
+    if path.startswith(STAFF_PREFIX) or environ["REQUEST_METHOD"] == "OPTIONS":
         return None
-    try:
-        if request.META.get("QUERY_STRING") and request.GET.get("q", "").strip():
-            return "SEARCH_RATE"
-    except SuspiciousOperation:  # too many parameters: refused behind, as a page with its headers
+    if (query := environ.get("QUERY_STRING")) and _has_words(query):
         return "SEARCH_RATE"
     return "API_RATE" if path.startswith(API_PREFIX) else None
+
+
+@lru_cache(maxsize=200)
+def _has_words(query: str) -> bool:
+    try:
+        return bool(QueryDict(query.encode("latin-1")).get("q", "").strip())
+    except SuspiciousOperation:  # too many parameters: refused behind, as a page with its headers
+        return True
 
 
 def _count_up(key: str, seconds: int) -> int | None:
@@ -102,6 +107,7 @@ def _count_up(key: str, seconds: int) -> int | None:
         return cache.incr(key)
 
 
+@lru_cache(maxsize=200)
 def _client(address: str | None) -> str:
     """Return what counts as one client: an IPv4 address, or the /64 that an IPv6 one is free in."""
     if address and ip_address(address).version == 6:

@@ -29,8 +29,9 @@ RIVALS = {"bare": "裸のDjango", "default": "startproject"}
 def measure_pages(world: World, say) -> list[Table]:
     pages = world.call("world_inside:list_pages")
     command = make_gunicorn_command("portal.wsgi")
+    counting = world.environment | {"SEARCH_RATE": "999999999/hour"}  # counts, and refuses nothing
     with ExitStack() as stack:
-        servers = {"portal": stack.enter_context(serve(command, world.environment))}
+        servers = {"portal": stack.enter_context(serve(command, counting))}
         answers = {}
         for address in pages.values():
             warm_up(servers["portal"], make_request(address))

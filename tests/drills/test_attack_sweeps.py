@@ -234,7 +234,7 @@ def test_redis_counts_each_request_once(rf, settings, monkeypatch, redis_address
     shared = SharedCache(redis_address, {"KEY_PREFIX": f"drill-{time.time_ns()}"})
     monkeypatch.setattr("portal.rate_limit.caches", {"default": shared})
     with ThreadPoolExecutor(8) as threads:
-        limits = list(threads.map(lambda _: count_request(rf.get("/api/v1/x")), range(1000)))
+        limits = list(threads.map(lambda _: count_request(rf.get("/api/v1/x").META), range(1000)))
     assert sorted(each["RateLimit-Remaining"] for each in limits) == list(range(4000, 5000))
 
 

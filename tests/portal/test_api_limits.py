@@ -158,7 +158,7 @@ def test_no_two_requests_at_once_are_counted_as_one(rf, settings):
         left = [
             limits["RateLimit-Remaining"]
             for limits in threads.map(
-                lambda _: count_request(rf.get("/api/v1/pillars")), range(400)
+                lambda _: count_request(rf.get("/api/v1/pillars").META), range(400)
             )
         ]
     assert sorted(left) == list(range(600, 1000))
@@ -199,7 +199,7 @@ def test_redis_is_asked_once_and_each_count_ends(rf, settings, monkeypatch):
     monkeypatch.setattr(SharedCache, "_cache", fake)
     fake.get_client = lambda key, write: fake
     monkeypatch.setattr("portal.rate_limit.caches", {"default": shared})
-    left = [count_request(rf.get("/api/v1/pillars")) for _ in range(4)]
+    left = [count_request(rf.get("/api/v1/pillars").META) for _ in range(4)]
     assert [limits["RateLimit-Remaining"] for limits in left] == [2, 1, 0, 0]
     assert left[-1]["Retry-After"] == 10
     assert fake.asked == 4

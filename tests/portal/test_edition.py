@@ -1,9 +1,10 @@
 """The edition: one number that every change of content raises, whoever writes and how."""
 
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -114,6 +115,22 @@ class TestChanges:
         with CaptureQueriesContext(connection) as queries:
             assert tag() == before
         assert len(queries) == 1
+
+    def test_it_is_the_same_whether_queries_are_watched_or_not(self):
+        now = timezone.now()
+        make_document(publish_from=now - timedelta(days=1), publish_until=now + timedelta(days=1))
+        edition = find_edition()
+        with CaptureQueriesContext(connection):
+            assert find_edition() == edition
+        assert edition.changed_at > edition.began_at == now - timedelta(days=1)
+
+    @pytest.mark.parametrize("is_watched", [False, True])
+    def test_a_database_without_its_tables_is_an_error_of_django(self, is_watched):
+        watching = CaptureQueriesContext(connection) if is_watched else nullcontext()
+        with pytest.raises(DatabaseError), transaction.atomic(), watching:
+            with connection.cursor() as cursor:
+                cursor.execute("ALTER TABLE portal_editionmoment RENAME TO gone")
+            find_edition()
 
     def test_a_migration_that_made_a_table_anew_gets_its_triggers_back(self):
         if connection.vendor == "sqlite":

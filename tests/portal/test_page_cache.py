@@ -21,7 +21,7 @@ from initiatives.models import Initiative
 from portal import page_cache
 from portal.edition import Edition
 from portal.fast_lane import take_fast_lane
-from portal.models import Status
+from portal.models import GlossaryTerm, Status
 from portal.page_cache import (
     CODINGS,
     Kept,
@@ -202,6 +202,13 @@ class TestKept:
             assert f"http://{host}/" in client.get("/", headers={"host": host}).content.decode()
         assert client.get("/", headers={"host": "evil.example"}).status_code == 400
         assert client.get(TERMS + "?q=架空", headers={"host": "one.example"}).status_code == 200
+
+    def test_a_charset_that_a_request_claims_reads_no_address_otherwise(self, client):
+        make_term(term="架空の用語の名")
+        address = "/glossary/?q=%E6%9E%B6%E7%A9%BA"
+        claimed = client.get(address, headers={"content-type": "text/plain; charset=latin-1"})
+        assert "架空の用語の名" in claimed.content.decode()
+        assert client.get(address).content == claimed.content
 
     @pytest.mark.parametrize(
         "change",
@@ -414,6 +421,25 @@ class TestFastLane:
         make_term()
         assert ask(TERMS)[1]["ETag"] != first[1]["ETag"]
 
+    def test_what_is_asked_for_again_is_at_hand_until_the_edition_changes(self, ask, monkeypatch):
+        make_term(term="架空の前")
+        for _ in range(2):
+            first = ask(TERMS)
+
+        def fail(*arguments, **options):
+            raise AssertionError("the kept pages were asked")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(caches["pages"], "get", fail)
+            assert ask(TERMS) == first
+            assert ask(TERMS, if_none_match=first[1]["ETag"])[0] == "304 Not Modified"
+            with pytest.raises(AssertionError):
+                ask(TERMS, accept_encoding="br")
+            with pytest.raises(AssertionError):
+                ask(TERMS, host="localhost")
+        GlossaryTerm.objects.update(term="架空の後")
+        assert "架空の後" in ask(TERMS)[2].decode()
+
     def test_all_else_goes_on_to_the_application(self, ask, client):
         make_term()
         for address in (TERMS, "/search/?q=架空", "/api/v1/pillars", "/feed.atom"):
@@ -433,6 +459,12 @@ class TestFastLane:
         statuses = [ask("/glossary/?q=架空")[0] for _ in range(5)]
         assert statuses == ["200 OK"] * 3 + ["429 Too Many Requests"] * 2
         assert ask("/glossary/")[0] == "200 OK"
+
+    def test_no_writing_of_a_search_goes_uncounted(self, ask, settings):
+        caches["default"].clear()
+        settings.SEARCH_RATE = "3/hour"
+        statuses = [ask("/glossary/?%71=%E6%9E%B6")[0] for _ in range(4)]
+        assert statuses == ["200 OK"] * 3 + ["429 Too Many Requests"]
 
     def test_a_lost_database_is_the_applications_matter(self, ask, monkeypatch):
         def fail():
