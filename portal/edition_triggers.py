@@ -4,9 +4,14 @@ They are made after each `migrate`: Django changes a table on SQLite by making i
 its triggers. On PostgreSQL one fires for a statement, on SQLite for a row.
 """
 
-from django.apps import apps
-from django.db import connections, models
+import logging
+import time
+from contextlib import suppress
 
+from django.apps import apps
+from django.db import Error, connections, models, router
+
+logger = logging.getLogger(__name__)
 APPS = ("portal", "initiatives", "budgets")
 # What no public page shows.
 NOT_CONTENT = {
@@ -42,6 +47,16 @@ END $$;
 """
 
 
+KNOWN_SQLITE = """
+SELECT name FROM sqlite_master WHERE type = 'trigger'
+UNION ALL SELECT 'counter' FROM portal_editionnumber WHERE id = 1
+"""
+KNOWN_POSTGRESQL = """
+SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')
+"""
+LOOK_SECONDS = 5
+
+
 def list_models() -> list[type[models.Model]]:
     """Return the models of content, with the tables of many-to-many relations."""
     return [
@@ -50,6 +65,55 @@ def list_models() -> list[type[models.Model]]:
         for model in apps.get_app_config(label).get_models(include_auto_created=True)
         if model._meta.label_lower not in NOT_CONTENT
     ]
+
+
+class Watch:
+    """Whether every change makes a new edition, as far as this process knows.
+
+    Looked at when the process first asks, when a monitor asks, and again while something is missing:
+    a migration that was killed, or a table that was made by hand, leaves triggers out.
+    """
+
+    def __init__(self):
+        self._is_complete, self._look_at = False, -float("inf")
+
+    def is_complete(self) -> bool:
+        if not self._is_complete and time.monotonic() >= self._look_at:
+            with suppress(Error):  # whoever asks for content tells of it
+                self.look()
+        return self._is_complete
+
+    def look(self) -> bool:
+        self._look_at = time.monotonic() + LOOK_SECONDS  # the other threads go on meanwhile
+        missing = find_missing()
+        self._is_complete = not missing
+        if missing:
+            logger.error(
+                "no page is kept, for triggers are missing (run migrate): %s",
+                ", ".join(sorted(missing)[:5]),
+            )
+        return self._is_complete
+
+
+watch = Watch()
+
+
+def find_missing() -> set[str]:
+    """Return what is not there, or is switched off, of that by which changes are counted."""
+    connection = connections[router.db_for_read(apps.get_model("portal", "editionnumber"))]
+    is_sqlite = connection.vendor == "sqlite"
+    wanted = {"counter"} if is_sqlite else set()
+    for model in list_models():
+        table = model._meta.db_table
+        raising = ("_insert", "_update", "_delete") if is_sqlite else ("",)
+        noting = ("_insert", "_update") if is_sqlite else ("",)
+        wanted |= {f"edition_{table}{end}" for end in raising}
+        wanted |= {
+            f"edition_{table}_{each}{end}" for each in _list_moments(model) for end in noting
+        }
+    with connection.cursor() as cursor:
+        cursor.execute(KNOWN_SQLITE if is_sqlite else KNOWN_POSTGRESQL)
+        return wanted - {name for (name,) in cursor.fetchall()}
 
 
 def make_triggers(using: str = "default", **kwargs):

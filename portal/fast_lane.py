@@ -8,7 +8,9 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db import Error, close_old_connections
 
-from .edition import Edition, find_edition
+from .edition import QUERY_POSTGRESQL, Edition, find_edition
+from .edition_connection import EditionConnection
+from .edition_triggers import watch
 from .page_cache import (
     MAX_ADDRESS,
     NEVER,
@@ -31,19 +33,19 @@ READY_BYTES = 32 * 1024 * 1024  # of bodies, in each process
 
 def take_fast_lane(application: Callable) -> Callable:
     """Wrap a WSGI application: pages that are kept of the present edition are answered here."""
-    ready = ReadyAnswers(READY_BYTES)
+    ready, kept = ReadyAnswers(READY_BYTES), EditionConnection(QUERY_POSTGRESQL)
 
     def answer(environ, start_response):
         if not may_take(environ):
             return application(environ, start_response)
         try:
             with reading_from(Reading()):
-                edition = find_edition()
+                edition = find_edition(kept) if watch.is_complete() else None
         except Error:
             return application(environ, start_response)
         finally:
             close_old_connections()
-        found = find_answer(ready, edition, environ)
+        found = edition and find_answer(ready, edition, environ)
         if found is None or is_refused(environ):
             return application(environ, start_response)
         told = ("Cache-Control", say_how_long(edition.next_due_at))

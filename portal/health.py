@@ -10,29 +10,34 @@ from django.http import JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from .edition_triggers import watch
 from .routers import find_replica_state
 
 
 @never_cache
 @require_safe
 def healthz(request):
-    """Answer 200 where the database answers and has every migration, else 503, with no details.
+    """Answer 200 where the database answers, has every migration and counts its changes, else 503.
 
-    `database` is ok or unreachable; `migrations` is ok, pending, or unknown. `replica` is none, ok,
-    behind, unreachable or "not a replica": the primary answers for it, so that it is no error.
+    With no details: `database` is ok or unreachable; `migrations` is ok, pending, or unknown;
+    `triggers` is ok, missing, or unknown until the migrations are ok. `replica` is none, ok, behind,
+    unreachable or "not a replica": the primary answers for it, so that it is no error.
     """
-    database, migrations = "ok", "ok"
+    database, migrations, triggers = "ok", "ok", "unknown"
     try:
         if _has_pending_migrations():
             migrations = "pending"
+        else:
+            triggers = "ok" if watch.look() else "missing"
     except Error:
         database, migrations = "unreachable", "unknown"
-    is_sound = (database, migrations) == ("ok", "ok")
+    is_sound = (database, migrations, triggers) == ("ok", "ok", "ok")
     return JsonResponse(
         {
             "status": "ok" if is_sound else "error",
             "database": database,
             "migrations": migrations,
+            "triggers": triggers,
             "replica": find_replica_state(),
         },
         status=200 if is_sound else 503,

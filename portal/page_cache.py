@@ -29,6 +29,7 @@ from django.utils.cache import (
 )
 
 from .edition import Edition, edition_of
+from .edition_triggers import watch
 from .release import RELEASE
 
 logger = logging.getLogger(__name__)
@@ -73,6 +74,8 @@ def page_cache_middleware(get_response):
             request.encoding = None
         if settings.SESSION_COOKIE_NAME in request.COOKIES:
             return _answer_privately(get_response(request))
+        if not watch.is_complete():  # an edition would not tell of every change
+            return _let_nobody_keep(get_response(request))
         address, edition = address_of(request.environ), edition_of(request)
         if edition is not None:
             known = edition, time.monotonic()
@@ -220,8 +223,12 @@ def _tell_caches(response, edition: Edition):
         response.headers.setdefault("ETag", etag_of(edition))
         response.headers.setdefault("Cache-Control", say_how_long(edition.next_due_at))
         patch_vary_headers(response, ["Accept-Encoding"])
-    else:
-        response.headers.setdefault("Cache-Control", "no-cache")
+        return response
+    return _let_nobody_keep(response)
+
+
+def _let_nobody_keep(response):
+    response.headers.setdefault("Cache-Control", "no-cache")
     return response
 
 

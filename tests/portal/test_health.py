@@ -2,9 +2,17 @@ import pytest
 from django.core.checks import run_checks
 from django.db import OperationalError, connection
 
+from portal.edition_triggers import find_missing, make_triggers
 from portal.health import check_https
+from tests.triggers import drop_trigger
 
-OK = {"status": "ok", "database": "ok", "migrations": "ok", "replica": "none"}
+OK = {
+    "status": "ok",
+    "database": "ok",
+    "migrations": "ok",
+    "triggers": "ok",
+    "replica": "none",
+}
 
 
 @pytest.mark.django_db
@@ -16,8 +24,8 @@ def test_healthz_tells_that_database_and_migrations_are_in_order(client):
 
 
 @pytest.mark.django_db
-def test_healthz_asks_the_database_no_more_than_twice(client, django_assert_max_num_queries):
-    with django_assert_max_num_queries(2):
+def test_healthz_asks_the_database_no_more_than_thrice(client, django_assert_max_num_queries):
+    with django_assert_max_num_queries(3):
         client.get("/healthz")
 
 
@@ -27,7 +35,35 @@ def test_healthz_tells_that_a_migration_is_not_applied(client):
         cursor.execute("DELETE FROM django_migrations WHERE app = 'budgets'")
     answer = client.get("/healthz")
     assert answer.status_code == 503
-    assert answer.json() == OK | {"status": "error", "migrations": "pending"}
+    assert answer.json() == OK | {"status": "error", "migrations": "pending", "triggers": "unknown"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("table", ["portal_glossaryterm", "initiatives_initiative_departments"])
+def test_healthz_tells_that_changes_of_a_table_are_not_counted(client, table):
+    drop_trigger(table)
+    for _ in range(2):
+        answer = client.get("/healthz")
+        assert answer.status_code == 503
+        assert answer.json() == OK | {"status": "error", "triggers": "missing"}
+    make_triggers()  # as each `migrate` does at its end
+    assert client.get("/healthz").json() == OK
+
+
+@pytest.mark.django_db
+def test_healthz_tells_that_moments_or_the_counter_are_not_there(client):
+    assert find_missing() == set()
+    drop_trigger("portal_sourcedocument", "_publish_until")
+    assert client.get("/healthz").json()["triggers"] == "missing"
+    make_triggers()
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("DELETE FROM portal_editionnumber")
+        else:
+            cursor.execute(
+                "ALTER TABLE portal_sourcedocument DISABLE TRIGGER edition_portal_sourcedocument"
+            )
+    assert client.get("/healthz").json()["triggers"] == "missing"
 
 
 def test_healthz_tells_that_the_database_is_away_and_gives_no_details(client, monkeypatch):
@@ -41,6 +77,7 @@ def test_healthz_tells_that_the_database_is_away_and_gives_no_details(client, mo
         "status": "error",
         "database": "unreachable",
         "migrations": "unknown",
+        "triggers": "unknown",
         "replica": "none",
     }
 

@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from django.core.cache import caches
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_started
-from django.db import OperationalError, close_old_connections, connection
+from django.db import OperationalError, close_old_connections, connection, transaction
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
@@ -39,6 +39,7 @@ from tests.builders import (
     make_term,
 )
 from tests.public_pages import arguments_of, list_addresses, make_world
+from tests.triggers import drop_trigger
 
 pytestmark = pytest.mark.django_db
 FIRST = ["portal.due_revisions.due_revisions_middleware", "portal.page_cache.page_cache_middleware"]
@@ -324,6 +325,26 @@ class TestStaff:
 
 
 class TestWhenThingsBreak:
+    def test_nothing_is_kept_while_changes_are_not_counted(self, client, application, monkeypatch):
+        make_term(term="架空の前")
+        lane = take_fast_lane(WSGIHandler())
+        etag = client.get(TERMS)["ETag"]
+        monkeypatch.setattr("portal.edition_triggers.watch._is_complete", False)
+        monkeypatch.setattr("portal.edition_triggers.watch._look_at", 0)
+        with transaction.atomic():
+            drop_trigger("portal_glossaryterm")
+            for term in ("架空の中", "架空の後"):
+                GlossaryTerm.objects.update(term=term)
+                answer = client.get(TERMS, headers={"if-none-match": etag})
+                assert term in answer.content.decode()
+                assert answer["Cache-Control"] == "no-cache" and "ETag" not in answer
+            request_started.disconnect(close_old_connections)
+            monkeypatch.setattr("portal.fast_lane.find_answer", None)
+            lane(RequestFactory().get(TERMS).environ, lambda *told: None)
+            transaction.set_rollback(True)
+        monkeypatch.setattr("portal.edition_triggers.watch._look_at", 0)
+        assert client.get(TERMS)["ETag"] == etag
+
     def test_a_lost_cache_costs_time_alone(self, client, monkeypatch):
         def fail(*arguments, **options):
             raise OSError("架空の障害")
@@ -467,7 +488,7 @@ class TestFastLane:
         assert statuses == ["200 OK"] * 3 + ["429 Too Many Requests"]
 
     def test_a_lost_database_is_the_applications_matter(self, ask, monkeypatch):
-        def fail():
+        def fail(kept):
             raise OperationalError("架空の障害")
 
         status, headers, body = ask(TERMS)
