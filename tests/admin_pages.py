@@ -66,8 +66,8 @@ class Page(HTMLParser):
         return set(re.findall(r"[A-Za-z]{2,}", text)) - KNOWN_WORDS
 
 
-def make_everything(status=None):
-    """Make one record of each kind, joined to one another; `status` is that of all publications."""
+def make_everything():
+    """Make one record of each kind, joined to one another."""
     settlement = builders.make_settlement(department=builders.make_department(parent=None))
     item = builders.make_item(settlement, "1.2.3", amount_yen=4_016_000)
     whole = builders.make_settlement_figure(item, label="全体", value=10)
@@ -98,7 +98,11 @@ def make_everything(status=None):
         file=b"",
         username="kakuu-1",
     )
-    for model in apps.get_models() if status else []:
+
+
+def set_status(status):
+    """Give all publications a status, whatever steps lead there."""
+    for model in apps.get_models():
         if issubclass(model, Revisable):
             model.objects.update(status=status)
 

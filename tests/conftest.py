@@ -4,8 +4,11 @@ import os
 
 import pytest
 from django.core.signals import request_finished, request_started
-from django.db import close_old_connections
+from django.db import close_old_connections, transaction
+from django.test.utils import override_settings
 from hypothesis import settings as hypothesis_settings
+
+from portal.search_index import hold_indexing
 
 # No test measures time. What lands is judged by the same examples each time; at a desk they vary.
 hypothesis_settings.register_profile(
@@ -14,13 +17,22 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("portal")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup():
+    """Index what a fixture makes once, at its end, and not with every row of it."""
+    with hold_indexing():
+        return (yield)
+
+
 @pytest.fixture(autouse=True)
-def _no_files_outside_the_test(settings, tmp_path):
+def _no_files_outside_the_test(request, settings, tmp_path):
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
-    settings.MEDIA_ROOT = tmp_path / "media"
+    if not {"kept_for_class", "kept_for_module"} & set(request.fixturenames):
+        settings.MEDIA_ROOT = tmp_path / "media"
+    settings.STATIC_ROOT = tmp_path / "static"  # WhiteNoise looks through it for each client
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     # They answer before the page is asked; test_page_cache.py turns them on.
     left_out = ("portal.due_revisions.", "portal.page_cache.")
@@ -28,6 +40,21 @@ def _no_files_outside_the_test(settings, tmp_path):
     # They count all requests of a machine; test_api_limits.py turns them on.
     settings.API_RATE = settings.SEARCH_RATE = "0"
     settings.AXES_ENABLED = False  # counts failures by request; test_entry.py turns it on
+
+
+def _keep(django_db_setup, django_db_blocker, tmp_path_factory):
+    """Let fixtures make content that several tests read; it goes when the last of them is done.
+
+    What a test changes in the database is undone after it, what it changes in an instance is not.
+    """
+    media = tmp_path_factory.mktemp("media")
+    with django_db_blocker.unblock(), override_settings(MEDIA_ROOT=media), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+kept_for_class = pytest.fixture(scope="class", name="kept_for_class")(_keep)
+kept_for_module = pytest.fixture(scope="module", name="kept_for_module")(_keep)
 
 
 @pytest.fixture

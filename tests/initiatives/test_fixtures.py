@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
-from django.db import transaction
 
 from initiatives.models import (
     Distinction,
@@ -118,11 +117,8 @@ TITLES = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def loaded(django_db_setup, django_db_blocker):
-    with django_db_blocker.unblock(), transaction.atomic():
-        call_command("loaddata", *FILES, verbosity=0)
-        yield
-        transaction.set_rollback(True)
+def loaded(kept_for_module):
+    call_command("loaddata", *FILES, verbosity=0)
 
 
 pytestmark = pytest.mark.django_db

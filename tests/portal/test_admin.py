@@ -35,6 +35,7 @@ from tests.admin_pages import (
     make_everything,
     page_url,
     save,
+    set_status,
     text_of,
     upload,
 )
@@ -91,7 +92,14 @@ def check_page(response):
     assert page.blocked == []
 
 
-class TestEveryScreen:
+@pytest.fixture(scope="class")
+def everything(kept_for_class):
+    make_staff(username="admin", is_superuser=True)  # whom admin_client finds
+    make_everything()
+
+
+@pytest.mark.usefixtures("everything")
+class TestEveryScreenOfARecord:
     @pytest.mark.parametrize(
         ("model", "status"),
         [(model, status) for model in MODELS for status in states_of(model)],
@@ -100,7 +108,7 @@ class TestEveryScreen:
     def test_a_screen_is_japanese_and_needs_nothing_that_the_policy_blocks(
         self, admin_client, model, status
     ):
-        make_everything(status)
+        set_status(status)
         for name, address in list_screens(model).items():
             response = admin_client.get(address, follow=True)
             assert response.status_code == 200, address
@@ -110,7 +118,6 @@ class TestEveryScreen:
 
     @pytest.mark.parametrize("status", ["draft", "in_review"])
     def test_the_screens_of_a_revision_are_japanese_too(self, admin_client, status):
-        make_everything()
         for model in (Settlement, Initiative, Indicator, ResultsReport, SourceDocument):
             revision = make_revision(model.objects.first(), None)
             model.objects.filter(pk=revision.pk).update(status=status)
@@ -120,6 +127,8 @@ class TestEveryScreen:
             for step in RULES:
                 check_page(admin_client.get(page_url_of(revision, "step", step)))
 
+
+class TestEveryOtherScreen:
     def test_the_screens_of_the_site_are_japanese_too(self, client, admin_client):
         addresses = [reverse("admin:index"), reverse("admin:password_change")]
         addresses += [reverse("admin:app_list", args=[label]) for label in ("portal", "budgets")]

@@ -121,7 +121,7 @@ def fill_texts(texts) -> int:
 
 def fill_world(texts):
     world = make_world()
-    make_everything("published")
+    make_everything()
     assert fill_texts(texts) > 80
     for kind in KINDS:
         searchable.rebuild(kind)

@@ -81,17 +81,17 @@ def list_addresses_of(records: dict, log, wanted) -> list[tuple[str, bool]]:
     return addresses
 
 
-@pytest.fixture
-def own():
+@pytest.fixture(scope="class")
+def own(kept_for_class):
     return builders.make_department(name="架空自部")
 
 
-@pytest.fixture
-def other():
+@pytest.fixture(scope="class")
+def other(kept_for_class):
     return builders.make_department(name="架空他部")
 
 
-@pytest.fixture
+@pytest.fixture(scope="class")
 def theirs(own, other):
     """Make another department's drafts, one import and one deleted record; return all by name."""
     make_work(own)

@@ -6,7 +6,6 @@ import re
 
 import pytest
 from django.core.management import call_command
-from django.db import transaction
 from django.urls import reverse
 
 from portal.models import GlossaryTerm
@@ -14,11 +13,8 @@ from tests import builders
 
 
 @pytest.fixture(scope="module", autouse=True)
-def loaded(django_db_setup, django_db_blocker):
-    with django_db_blocker.unblock(), transaction.atomic():
-        call_command("load_first_content", verbosity=0)
-        yield
-        transaction.set_rollback(True)
+def loaded(kept_for_module):
+    call_command("load_first_content", verbosity=0)
 
 
 pytestmark = pytest.mark.django_db

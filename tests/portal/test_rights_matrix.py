@@ -166,17 +166,17 @@ def list_shared() -> list:
     return found
 
 
-@pytest.fixture
-def own():
+@pytest.fixture(scope="class")
+def own(kept_for_class):
     return builders.make_department(name="架空自部")
 
 
-@pytest.fixture
-def other():
+@pytest.fixture(scope="class")
+def other(kept_for_class):
     return builders.make_department(name="架空他部")
 
 
-@pytest.fixture
+@pytest.fixture(scope="class")
 def world(own, other):
     make_work(own)
     make_work(other, SECRET)

@@ -3,6 +3,7 @@
 Every text of a hidden record holds SECRET; every public address is read for it.
 """
 
+import copy
 import datetime
 
 import pytest
@@ -148,11 +149,16 @@ def hide(world, state, fields):
     }
 
 
-@pytest.fixture
-def worlds():
-    """Return the public records, and the hidden ones of each state."""
+@pytest.fixture(scope="module")
+def kept_worlds(kept_for_module):
     world = make_world(internal_note=SECRET)
     return world, {state: hide(world, state, f) for state, f in hidden_states().items()}
+
+
+@pytest.fixture
+def worlds(kept_worlds):
+    """Return the public records, and the hidden ones of each state."""
+    return copy.deepcopy(kept_worlds)
 
 
 def read(client, address) -> str:
