@@ -3,6 +3,8 @@
 What concerns every answer (CORS, HEAD, limits, errors) stands in api_http.py, lists in api_lists.py.
 """
 
+from functools import cache
+
 from django.conf import settings
 from django.http import Http404
 from ninja import NinjaAPI
@@ -18,6 +20,7 @@ from .api_conditions import answer_from_edition
 from .api_http import answer_problem
 from .api_openapi import complete_schema
 from .api_parameters import describe_problems, refuse_what_is_not_asked_for
+from .fictitious import is_fictitious
 from .records_api import router as records_router
 
 
@@ -29,8 +32,14 @@ class PortalAPI(NinjaAPI):
     def get_openapi_operation_id(self, operation):
         return operation.view_func.__name__
 
-    def get_openapi_schema(self, **kwargs):
-        return complete_schema(super().get_openapi_schema(**kwargs))
+    def get_openapi_schema(self, *, path_prefix=None, path_params=None):
+        """Return the schema, made once: who reads it changes nothing in it."""
+        return _make_schema(path_prefix or self.get_root_path(path_params or {}), is_fictitious())
+
+
+@cache
+def _make_schema(path_prefix: str, is_fictitious: bool) -> dict:
+    return complete_schema(super(PortalAPI, api).get_openapi_schema(path_prefix=path_prefix))
 
 
 api = PortalAPI(

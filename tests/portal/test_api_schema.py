@@ -1,5 +1,7 @@
 """The API against its own schema, asked in all the ways that the schema allows and forbids."""
 
+from functools import cache
+
 import pytest
 import schemathesis
 from hypothesis import Phase, given
@@ -10,6 +12,7 @@ from schemathesis.checks import load_all_checks
 from schemathesis.config import PositiveDataAcceptanceConfig
 
 from portal.api import api
+from portal.fictitious import EXPLANATION, WARNING
 from tests.api_world import make_world
 
 load_all_checks()
@@ -18,11 +21,20 @@ CHECKS = [ALL_CHECKS.get_one(name) for name in ALL_CHECKS.get_all_names()]
 ACCEPTANCE = PositiveDataAcceptanceConfig(expected_statuses=["2xx", 404, 422])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def world(kept_for_module):
+    make_world("a")
+
+
 @pytest.fixture
 def schema(application, settings):
     """The schema, to be asked of the application itself."""
     settings.ALLOWED_HOSTS = ["*"]
-    make_world("a")
+    return read_schema(application)
+
+
+@cache
+def read_schema(application):
     schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", application)
     schema.config.checks.positive_data_acceptance = ACCEPTANCE
     return schema
@@ -55,6 +67,15 @@ def test_every_list_in_every_form_is_what_the_schema_says(schema):
         for query in ({}, {"format": "csv"}, {"format": "jsonl"}, {"fields": field}, {"limit": 1}):
             case = schema[path]["GET"].Case(query=asked | query)
             assert case.call_and_validate(checks=CHECKS).status_code == 200, path
+
+
+def test_it_is_made_once_and_tells_of_a_fictitious_prefecture(settings):
+    assert api.get_openapi_schema() is api.get_openapi_schema()
+    before = api.get_openapi_schema()["info"]["description"]
+    settings.PREFECTURE_NAME = "架空県"
+    assert api.get_openapi_schema()["info"]["description"] == WARNING + "。" + EXPLANATION + before
+    settings.PREFECTURE_NAME = "群馬県"
+    assert api.get_openapi_schema()["info"]["description"] == before
 
 
 def test_every_parameter_and_field_is_described_in_japanese():
