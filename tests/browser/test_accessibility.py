@@ -20,32 +20,44 @@ ADDRESSES = PAGES | STATES
 axe = Axe()
 
 
-# The dark scheme changes colours alone.
-OF_COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+OPTIONS = {
+    "light": {"resultTypes": ["violations"]},
+    # The dark scheme changes colours alone.
+    "dark": {
+        "resultTypes": ["violations"],
+        "runOnly": {"type": "rule", "values": ["color-contrast"]},
+    },
+}
 
 
-def list_violations(page) -> list[str]:
+def list_violations(page, scheme) -> list[str]:
     """Return each violation of any impact as "rule: the elements that break it"."""
-    is_dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-    result = axe.run(page, options=OF_COLOURS) if is_dark else axe.run(page)
+    page.emulate_media(color_scheme=scheme)
+    result = axe.run(page, options=OPTIONS[scheme])
     found = result.response["violations"]
     return [f"{rule['id']}: {[node['html'][:120] for node in rule['nodes'][:3]]}" for rule in found]
 
 
+@pytest.mark.parametrize("page", ["light"], indirect=True)
 @pytest.mark.parametrize("address", ADDRESSES.values(), ids=ADDRESSES)
 def test_axe_finds_no_violation(page, address):
     page.goto(address)
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
-        assert list_violations(page) == [], f"{address} at {width} px"
+        for scheme in OPTIONS:
+            found = list_violations(page, scheme)
+            assert found == [], f"{address} at {width} px, {scheme}"
 
 
-def test_axe_finds_a_violation_where_there_is_one(page):
+@pytest.mark.parametrize("scheme", OPTIONS)
+@pytest.mark.parametrize("page", ["light"], indirect=True)
+def test_axe_finds_a_violation_where_there_is_one(page, scheme):
     page.goto("/")
     page.evaluate("document.querySelector('h1').insertAdjacentHTML('afterend', '<img src=x>')")
     page.evaluate("document.querySelector('h1').style.color = '#777777'")
     page.evaluate("document.querySelector('h1').style.background = '#888888'")
+    found = {violation.partition(":")[0] for violation in list_violations(page, scheme)}
     is_dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-    found = {violation.partition(":")[0] for violation in list_violations(page)}
+    assert is_dark == (scheme == "dark")
     assert "color-contrast" in found
     assert ("image-alt" in found) == (not is_dark)

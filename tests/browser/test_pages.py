@@ -92,16 +92,19 @@ def test_every_kind_of_page_is_looked_at():
     assert kinds - NOT_HTML - NOT_THERE <= PAGES.keys()
 
 
+@pytest.mark.parametrize("page", ["light"], indirect=True)
 @pytest.mark.parametrize("address", PAGES.values(), ids=PAGES)
 def test_a_page_fits_reads_and_keeps_to_itself(page, address):
     assert page.goto(address).status == 200
-    for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 900})
-        needed = page.evaluate("document.documentElement.scrollWidth")
-        assert needed <= width, f"{address} needs {needed} of {width} pixels"
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            needed = page.evaluate("document.documentElement.scrollWidth")
+            assert needed <= width, f"{address} needs {needed} of {width} pixels"
+        assert page.evaluate(FAINT_TEXTS) == [], scheme
     assert page.locator("h1").count() == 1
     assert page.locator("h1").inner_text()
-    assert page.evaluate(FAINT_TEXTS) == []
     assert page.problems == []
 
 

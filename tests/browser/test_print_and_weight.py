@@ -11,6 +11,7 @@ pytestmark = pytest.mark.rendering
 LIMIT = 100 * 1024
 
 
+@pytest.mark.parametrize("page", ["light"], indirect=True)  # both schemes load the same files
 @pytest.mark.parametrize("address", PAGES.values(), ids=PAGES)
 def test_page_style_and_script_weigh_at_most_100_kilobytes(page, address):
     bodies = []
