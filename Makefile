@@ -36,7 +36,7 @@ demo-staff: build ## 管理画面を試すための、架空の部局の職員3�
 	@$(MANAGE) make_demo_staff $(ARGS)
 
 test: .venv/installed-dev .env ## すべての試験（DATABASE_URL があれば、そのデータベースで）
-	@HTTPS=0 DEBUG=0 $(BIN)/python -m pytest -n auto $(ARGS)
+	@HTTPS=0 DEBUG=0 $(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 drills: build .venv/installed-dev ## わざと壊して、元に戻ることを確かめる（docs/drills.md。数分かかる）
 	@HTTPS=0 DEBUG=0 DATABASE_URL=sqlite:///portal.sqlite3 $(BIN)/python -m pytest -m drill tests/drills $(ARGS)
