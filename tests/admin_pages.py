@@ -15,6 +15,7 @@ from django.urls import reverse
 from portal import versions
 from portal.models import ImportLog, ImportState, Role
 from portal.publishing import Publication, Revisable
+from portal.search_index import hold_indexing
 from portal.workflow import RULES
 from tests import builders
 
@@ -66,6 +67,7 @@ class Page(HTMLParser):
         return set(re.findall(r"[A-Za-z]{2,}", text)) - KNOWN_WORDS
 
 
+@hold_indexing()
 def make_everything():
     """Make one record of each kind, joined to one another."""
     settlement = builders.make_settlement(department=builders.make_department(parent=None))

@@ -1,5 +1,6 @@
 """A little fictitious prefecture in which every kind of record occurs, for tests of the whole API."""
 
+from portal.search_index import hold_indexing
 from tests.builders import (
     make_cost,
     make_department,
@@ -28,6 +29,7 @@ LISTS = [
 ]
 
 
+@hold_indexing()
 def make_world(suffix: str, *, size=1, text="架空", **publication) -> dict[str, str]:
     """Make `size` of everything, and return the path of one record of each kind.
 

@@ -1,5 +1,6 @@
 """What every test stands on: no collected static files, its own media folder, a JSON client."""
 
+import gc
 import os
 
 import pytest
@@ -15,6 +16,11 @@ hypothesis_settings.register_profile(
     "portal", deadline=None, derandomize=os.environ.get("CI") == "true"
 )
 hypothesis_settings.load_profile("portal")
+
+
+def pytest_collection_finish():
+    """Let the garbage collector pass over what is imported, a quarter of a million objects."""
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

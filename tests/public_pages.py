@@ -8,6 +8,7 @@ from django.urls import URLResolver, get_resolver, reverse
 from initiatives.images import WIDTHS
 from portal.open_data_metadata import FORMATS
 from portal.open_data_tables import TABLES
+from portal.search_index import hold_indexing
 from portal.sitemaps import SITEMAPS
 from tests import builders
 
@@ -153,6 +154,7 @@ def is_bulk_file(address: str) -> bool:
     return address.startswith("/open-data/") and not address.endswith("/")
 
 
+@hold_indexing()
 def make_world(**publication) -> dict[str, list]:
     """Make one record of every kind, all joined with each other, public unless told else.
 

@@ -13,6 +13,7 @@ from budgets.models import (
     SettlementItem,
 )
 from portal.models import Version
+from portal.search_index import hold_indexing
 from tests import builders
 from tests.admin_pages import change_url, count_queries, page_url, save, text_of
 
@@ -333,6 +334,7 @@ def test_a_list_takes_the_same_queries_at_ten_times_the_rows(staff, model, make)
 def test_a_record_takes_the_same_queries_at_ten_times_its_parts(staff, status):
     item = builders.make_item(make_settlement(status=status), "1", amount_yen=5)
 
+    @hold_indexing()
     def add_parts(number):
         for _ in range(number):
             whole = builders.make_settlement_figure(item, source=builders.make_document())

@@ -4,6 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from portal.search_index import hold_indexing
 from tests.builders import (
     make_change_note,
     make_cost,
@@ -32,6 +33,7 @@ from tests.public_pages import arguments_of, is_bulk_file, list_addresses, make_
 pytestmark = pytest.mark.django_db
 
 
+@hold_indexing()
 def add_rows(world, numbers):
     """Add to everything in the world that can have many: a row of each kind a number."""
     (pillar,), (report,), (initiative,) = world["pillars"], world["reports"], world["initiatives"]
