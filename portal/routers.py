@@ -7,7 +7,7 @@ kept under an edition that it does not belong to.
 
 import logging
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Lock
@@ -16,6 +16,8 @@ from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
 from django.http import FileResponse
+
+from .postgresql.patience import PatientConnection
 
 logger = logging.getLogger(__name__)
 PRIMARY, REPLICA = DEFAULT_DB_ALIAS, "replica"
@@ -204,6 +206,8 @@ def is_public_reading(request) -> bool:
 
 
 def _stream(pieces, reading: Reading):
-    """Make what is sent piece by piece read on where it began."""
-    with reading_from(reading):
+    """Make what is sent piece by piece read on where it began, be it slowly: it cannot begin anew."""
+    connection = connections[REPLICA].connection
+    is_patient = isinstance(connection, PatientConnection)
+    with reading_from(reading), connection.waiting_longer() if is_patient else nullcontext():
         yield from pieces

@@ -110,9 +110,10 @@ match database.get("ENGINE"):
         database["CONN_MAX_AGE"] = None
     case "django.db.backends.postgresql":
         pool_size = env.int("DATABASE_POOL_SIZE", default=8)
-        # Seconds until a request learns that no connection is to be had. A pool that kept trying
+        database["ENGINE"] = "portal.postgresql"
+        # Seconds until the server itself is asked whether it is there. A pool that kept trying
         # would wait longer and longer between two attempts, and find the server back too late.
-        pool = {"min_size": 1, "max_size": pool_size, "timeout": 5, "reconnect_timeout": 5}
+        pool = {"min_size": 1, "max_size": pool_size, "timeout": 2, "reconnect_timeout": 5}
         options = {
             "connect_timeout": 5,
             # A host that fell silent is given up after so long, in seconds (the last: milliseconds).
@@ -136,16 +137,23 @@ DATABASES = {"default": database}
 REPLICA_MAX_LAG_SECONDS = env.int("REPLICA_MAX_LAG_SECONDS", default=30)
 if env.str("DATABASE_REPLICA_URL", default=""):
     replica = env.db_url("DATABASE_REPLICA_URL")
-    if {database["ENGINE"], replica.get("ENGINE")} != {"django.db.backends.postgresql"}:
+    is_postgresql = replica.get("ENGINE") == "django.db.backends.postgresql"
+    if not is_postgresql or database["ENGINE"] != "portal.postgresql":
         raise ImproperlyConfigured(
             "DATABASE_REPLICA_URL must begin with postgres://, and DATABASE_URL as well."
         )
-    # Readers do not wait for a lost replica: the primary is there.
+    # Readers do not wait for a replica that is lost or hangs: the primary is there.
     waits = {"connect_timeout": 2, "tcp_user_timeout": 3000}
     if pool_size:
-        waits["pool"] = pool | {"timeout": 2}
+        from portal.postgresql.patience import PatientConnection
+
+        waits["pool"] = pool | {"connection_class": PatientConnection}
     replica["OPTIONS"] = options | waits | replica.get("OPTIONS", {})
-    replica |= {"CONN_HEALTH_CHECKS": True, "TEST": {"MIRROR": "default"}}
+    replica |= {
+        "ENGINE": "portal.postgresql",
+        "CONN_HEALTH_CHECKS": True,
+        "TEST": {"MIRROR": "default"},
+    }
     DATABASES["replica"] = replica
     DATABASE_ROUTERS = ["portal.routers.ReplicaRouter"]
 if REPLICA_MAX_LAG_SECONDS < 5:

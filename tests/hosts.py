@@ -109,6 +109,19 @@ class Server:
                 self.process.kill()
                 self.process.wait()
 
+    def hang(self):
+        """Let it and all processes it started stand still: it answers nothing, and its lines stand."""
+        self._signal_all(signal.SIGSTOP)
+
+    def go_on(self):
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, by: int):
+        pid = self.process.pid
+        self.process.send_signal(by)  # first, so that it starts no others
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            os.kill(int(child), by)
+
 
 class Hosts:
     """All servers of one installation; `urls` are the addresses of its hosts."""

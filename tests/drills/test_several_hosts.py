@@ -29,6 +29,7 @@ pytestmark = [
 ]
 PASSWORD = "kakuu-no-password-1"
 MAX_LAG_SECONDS = 5
+HELD_SECONDS = 15  # on a busy machine; it takes 6 to give the replica up
 # Each with a number that nobody has asked with, so that no kept page answers.
 PAGES = ["/?x={}", "/glossary/?x={}", "/initiatives/?x={}", "/api/v1/settlement-items?offset={}"]
 OTHER_ANSWERS = [
@@ -244,6 +245,30 @@ def test_no_reader_is_sent_away_while_the_replica_goes_and_comes(hosts, staff, r
         wait_until(lambda: count_reads(hosts) > before, "readers of the replica", 20)
     judge(answers, f"replica stopped by {stop.name} and started")
     assert reader.shows(1, word) and reader.shows(2, word)
+
+
+@pytest.mark.parametrize("lost", ["replica", "cache"])
+def test_no_reader_is_held_for_long_by_what_hangs(hosts, staff, reader, lost):
+    """It answers nothing any more, and no connection breaks."""
+    wait_for_state(hosts, "ok")
+    server = getattr(hosts, lost)
+    with readers_all_the_time(reader) as answers:
+        wait_for_answers(answers, 20)
+        server.hang()
+        try:
+            wait_for_answers(answers, 60)
+            word = staff.add_term(2)
+            assert word in staff.get(1, "/glossary/")
+            if lost == "replica":
+                assert reader.shows(1, word)
+                assert states(hosts) == {"unreachable"}
+        finally:
+            server.go_on()
+        wait_for_state(hosts, "ok")
+        wait_for_answers(answers, 20)
+    judge(answers, f"{lost} hung and went on")
+    assert max(seconds for _, seconds in answers) < HELD_SECONDS
+    wait_until(lambda: reader.shows(1, word) and reader.shows(2, word), "the change", 10)
 
 
 def test_no_reader_is_sent_away_while_the_cache_goes_and_comes(hosts, staff, reader):

@@ -30,7 +30,9 @@ def run_settings(tmp_path):
     package = tmp_path / "県の portal 50%#" / "portal"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
-    shutil.copy(Path(settings.BASE_DIR) / "portal" / "settings.py", package)
+    portal = Path(settings.BASE_DIR) / "portal"
+    shutil.copy(portal / "settings.py", package)
+    shutil.copytree(portal / "postgresql", package / "postgresql")
 
     def run(**environment):
         return subprocess.run(
@@ -123,7 +125,7 @@ def test_postgresql_has_a_bounded_pool_and_keeps_the_options_of_its_address(read
         DATABASE_URL="postgres://portal:p%40ss@db.example.jp:5433/portal?sslmode=verify-full",
         DATABASE_POOL_SIZE="5",
     )["DATABASES"]["default"]
-    assert database["ENGINE"] == "django.db.backends.postgresql"
+    assert database["ENGINE"] == "portal.postgresql"
     assert (database["HOST"], database["PORT"]) == ("db.example.jp", 5433)
     assert database["PASSWORD"] == "p@ss"
     assert database["OPTIONS"]["pool"]["max_size"] == 5
@@ -148,7 +150,9 @@ def test_a_replica_has_the_options_of_the_primary_and_is_given_up_sooner(read_se
     assert replica["OPTIONS"]["sslmode"] == "verify-full"
     assert replica["OPTIONS"]["options"] == primary["OPTIONS"]["options"]
     assert replica["OPTIONS"]["pool"]["max_size"] == primary["OPTIONS"]["pool"]["max_size"]
-    assert replica["OPTIONS"]["pool"]["timeout"] < primary["OPTIONS"]["pool"]["timeout"]
+    assert "PatientConnection" in replica["OPTIONS"]["pool"]["connection_class"]
+    assert "connection_class" not in primary["OPTIONS"]["pool"]
+    assert replica["OPTIONS"]["connect_timeout"] < primary["OPTIONS"]["connect_timeout"]
     assert replica["TEST"]["MIRROR"] == "default"
     assert values["DATABASE_ROUTERS"] == ["portal.routers.ReplicaRouter"]
 
