@@ -26,6 +26,11 @@ ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = "127.0.0.1"
 WAIT_SECONDS = 60
 SLOT = "replica"
+# Why a test is skipped; docs/drills.md names the packages of Debian.
+NEEDS_POSTGRESQL = "needs PostgreSQL's server programs (apt-get install postgresql)"
+NEEDS_HOSTS = (
+    "needs PostgreSQL's server programs and redis-server (apt-get install postgresql redis-server)"
+)
 PRIMARY_SETTINGS = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''

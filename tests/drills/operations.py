@@ -139,7 +139,7 @@ def _send_picture(client, notes):
 
 def attempt(name: str, notes: dict) -> list:
     """Send what staff send, and return status and text of the answer, whatever it is."""
-    send = {"import": _send_import, "picture": _send_picture}[name]
+    send = {"import": _send_import, "picture": _send_picture, "approve": _send_approval}[name]
     answer = send(_sign_in(notes, raise_request_exception=False), notes)
     return [answer.status_code, answer.content.decode()]
 
@@ -177,12 +177,15 @@ def _make_approval(chief) -> dict:
 
 
 def _approve(notes):
-    client = _sign_in(notes)
     if Settlement.objects.get(pk=notes["approved"]).status == Status.IN_REVIEW:
-        address = reverse("admin:budgets_settlement_step", args=[notes["approved"], "approve"])
-        form = {"comment": "承認", "is_bypass": "on", "announcement": "架空の決算を公開しました。"}
-        answer = client.post(address, form)
+        answer = _send_approval(_sign_in(notes), notes)
         assert answer.status_code == 302, answer.content.decode()
+
+
+def _send_approval(client, notes):
+    address = reverse("admin:budgets_settlement_step", args=[notes["approved"], "approve"])
+    form = {"comment": "承認", "is_bypass": "on", "announcement": "架空の決算を公開しました。"}
+    return client.post(address, form)
 
 
 def _has_approved(notes) -> bool:

@@ -71,9 +71,8 @@ class Site:
     def in_its_own_folder(cls, vendor: str) -> Iterator["Site"]:
         with tempfile.TemporaryDirectory(prefix="portal-drill-") as folder:
             if os.geteuid() == 0:
-                Path(folder).chmod(
-                    0o711
-                )  # PostgreSQL does not run as root, and has to come through
+                # PostgreSQL does not run as root, and has to come through.
+                Path(folder).chmod(0o711)
             with cls(Path(folder), vendor).running() as site:
                 yield site
 
@@ -83,8 +82,7 @@ class Site:
         try:
             if self.vendor == "postgresql":
                 self.postgresql.start()
-                with psycopg.connect(self._postgresql_url, autocommit=True) as connection:
-                    connection.execute("CREATE DATABASE portal TEMPLATE template0")
+                self.make_database("portal", "template0")
             self.manage("migrate", "--verbosity", "0")
             self.manage("load_first_content", "--verbosity", "0")
             self.gunicorn.start()
@@ -121,24 +119,14 @@ class Site:
         data, self.postgresql_port = self.folder / "postgresql", find_free_port()
         self._postgresql_url = f"postgres://postgres@{LOOPBACK}:{self.postgresql_port}/postgres"
         owner = {}
-        data.mkdir()
+        data.mkdir(exist_ok=True)
         if os.geteuid() == 0:
             owner = {"user": "postgres", "group": "postgres", "extra_groups": []}
             shutil.chown(data, "postgres", "postgres")
+        told = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]
         subprocess.run(
-            [
-                initdb,
-                "-D",
-                data,
-                "-U",
-                "postgres",
-                "-A",
-                "trust",
-                "-E",
-                "UTF8",
-                "--locale=C.UTF-8",
-                "-N",
-            ],
+            # Small segments of the log, so that it too is short of room on a full disk.
+            [initdb, f"--pgdata={data}", *told, "--no-sync", "--wal-segsize=1"],
             check=True,
             stdout=subprocess.DEVNULL,
             cwd=data,
@@ -155,9 +143,18 @@ class Site:
             stop_signal=2,  # the fast way down: it does not wait for who is connected
         )
 
+    def connect(self) -> psycopg.Connection:
+        return psycopg.connect(self._postgresql_url, autocommit=True, connect_timeout=2)
+
+    def make_database(self, name: str, template: str):
+        """Make a database anew, as a copy of one that nobody has open."""
+        with self.connect() as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+
     def has_postgresql(self) -> bool:
         with suppress(psycopg.OperationalError):
-            psycopg.connect(self._postgresql_url, connect_timeout=2).close()
+            self.connect().close()
             return True
         return False
 

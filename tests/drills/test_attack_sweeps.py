@@ -243,7 +243,7 @@ def redis_address():
     """Start a Redis of its own where the program is found."""
     program = shutil.which("redis-server") or shutil.which("valkey-server")
     if program is None:
-        pytest.skip("needs Redis or Valkey")
+        pytest.skip("needs redis-server (apt-get install redis-server)")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -11,14 +11,12 @@ from contextlib import closing
 import pytest
 
 from tests.drills.sites import Answer, Site, tell
-from tests.hosts import find_programs, wait_until
+from tests.hosts import NEEDS_POSTGRESQL, find_programs, wait_until
 
 pytestmark = pytest.mark.drill
 GONE_SECONDS = 10
 WARM = ["/", "/settlements/", "/initiatives/"]
-needs_postgresql = pytest.mark.skipif(
-    "initdb" not in find_programs(), reason="needs PostgreSQL's programs"
-)
+needs_postgresql = pytest.mark.skipif("initdb" not in find_programs(), reason=NEEDS_POSTGRESQL)
 KINDS = ["warm", "cold", "api", "staff"]
 KEPT_SECONDS = 30  # half of what pages are kept for without a database
 numbers = itertools.count(1)

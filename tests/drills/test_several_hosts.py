@@ -21,11 +21,11 @@ import pytest
 import redis
 
 from tests.admin_pages import form_of
-from tests.hosts import Hosts, find_free_port, get, list_missing, wait_until
+from tests.hosts import NEEDS_HOSTS, Hosts, find_free_port, get, list_missing, wait_until
 
 pytestmark = [
     pytest.mark.drill,
-    pytest.mark.skipif(bool(list_missing()), reason="needs PostgreSQL's programs and redis-server"),
+    pytest.mark.skipif(bool(list_missing()), reason=NEEDS_HOSTS),
 ]
 PASSWORD = "kakuu-no-password-1"
 MAX_LAG_SECONDS = 5

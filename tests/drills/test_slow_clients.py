@@ -108,7 +108,7 @@ def site():
 @pytest.fixture(scope="module")
 def nginx(site):
     if NGINX is None:
-        pytest.skip("needs nginx")
+        pytest.skip("needs nginx (apt-get install nginx)")
     port = find_free_port()
     with tempfile.TemporaryDirectory(prefix="portal-nginx-") as folder, ExitStack() as stack:
         user = "user root;" if os.geteuid() == 0 else ""
