@@ -1,6 +1,6 @@
 """The portal's search: hits, facet counts and suggestions over everything published.
 
-However many records hold the words, no more than MAX_FOUND are read. Where there are more, a number
+However many records hold the words, no more than MAX_FOUND are told of. Where there are more, a number
 tells the least that there are, and says so.
 """
 
@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 
 from django.db.models import Count
 from django.urls import get_script_prefix
@@ -16,24 +15,23 @@ from django.urls import get_script_prefix
 from budgets.models import Program
 from initiatives.models import Distinction
 
-from .models import SearchEntry, SearchKind
+from .models import SearchKind
+from .search_gate import FACETS, Choices, Gate, open_gate
 from .search_queries import (
-    FACETS,
-    PublicRow,
-    find_entries,
-    find_public,
-    list_choices,
+    ALL_KINDS,
+    Entry,
+    find_each,
+    find_numbers,
     list_chosen,
     list_marks,
-    read_public,
+    read_entries,
+    read_title_words,
 )
 from .search_text import Term, in_title, make_excerpt, parse_query
 
 KINDS = dict(SearchKind.choices)
 MAX_FOUND = 1_000
 MAX_COUNTED = 100  # of a shorter query, and of the titles that share a pair of characters
-# A hit later in a text is found, but not shown: marking takes a second for 300,000 characters.
-EXCERPTED_CHARACTERS = 20_000
 MAX_SUGGESTIONS = 5
 MAX_EXAMPLES = 3
 MAX_DROPPED = 5
@@ -127,7 +125,7 @@ class Search:
 
     def list_hits(self, limit: int, offset: int = 0) -> list[Hit]:
         numbers = self._numbers[:MAX_FOUND][offset : offset + limit]
-        entries = SearchEntry.objects.defer("tokens", "title_words").in_bulk(numbers)
+        entries = _read_shown(self._gate, numbers)
         return [_make_hit(entries[each], self.terms) for each in numbers if each in entries]
 
     def count_facets(self) -> dict[str, list[FacetValue]]:
@@ -137,55 +135,76 @@ class Search:
         left out. Where more than MAX_FOUND records hold the words, all choices are returned, and
         nothing is counted.
         """
-        if self._public is None:
-            return _list_uncounted()
-        rows = self._public.values()
-        by_kind = Counter(row.kind for row in rows if row.is_within(KINDS, self.narrowing))
+        if len(self._all) > MAX_FOUND:
+            return self._list_uncounted()
+        rows = [(kind, choices) for _, kind, choices in self._gate.list_choices(self._all)]
+        by_kind = Counter(kind for kind, choices in rows if _is_within(choices, self.narrowing))
         facets = {"kind": [FacetValue(k, KINDS[k], by_kind[k]) for k in KINDS if k in by_kind]}
-        for facet in FACETS:
+        for place, facet in enumerate(FACETS):
             others = self.narrowing | {facet: None}
-            within = (row for row in rows if row.is_within(self.kinds, others))
-            counts = Counter(choice for row in within for choice in row.choices[facet])
+            within = (c[place] for kind, c in rows if kind in self.kinds and _is_within(c, others))
+            counts = Counter(choice for choices in within for choice in choices)
             facets[facet] = [
                 FacetValue(str(value), label, count)
                 for (_, value, label), count in sorted(counts.items())
             ]
         return facets
 
-    @cached_property
-    def _entries(self) -> dict[int, str]:
-        """The words of the titles of what holds the query, public or not, by number of the entry."""
-        found = find_entries([self.terms], MAX_FOUND + 1) if self.terms else []
-        return {number: words for _, number, words in found}
+    def _list_uncounted(self) -> dict[str, list[FacetValue]]:
+        """Return all choices there are, for a search that finds too much to be counted."""
+        return {"kind": [FacetValue(kind, KINDS[kind]) for kind in KINDS]} | {
+            facet: [
+                FacetValue(str(value), label)
+                for _, value, label in self._gate.list_all_choices(facet)
+            ]
+            for facet in FACETS
+        }
 
     @cached_property
-    def _public(self) -> dict[int, PublicRow] | None:
-        """What is public of all that holds the query; None where that is too much to be read."""
-        return read_public(self._entries) if len(self._entries) <= MAX_FOUND else None
+    def _gate(self) -> Gate:
+        return open_gate()
+
+    @cached_property
+    def _all(self) -> list[int]:
+        """The entries that hold the query, however it is narrowed: one more than are told of."""
+        return self._find(self.terms, ALL_KINDS, {}) if self.terms else []
 
     @cached_property
     def _numbers(self) -> list[int]:
-        """The numbers of the entries that were found, best first: one more than are shown."""
-        if self._public is None:
-            found = dict(find_public(self.terms, self.kinds, self.narrowing, MAX_FOUND + 1))
+        """The entries that were found, best first: one more than are told of."""
+        if not self._all:
+            return []
+        marks, narrowing = list_marks(self.narrowing), self.narrowing
+        titled = self._find([*in_title(self.terms), *marks], self.kinds, narrowing)
+        if len(self._all) <= MAX_FOUND:
+            found = _narrow(self._gate, self._all, self.kinds, narrowing)
+        elif marks or self.kinds != ALL_KINDS:
+            found = self._find([*self.terms, *marks], self.kinds, narrowing)
         else:
-            found = {
-                number: self._entries[number]
-                for number, row in self._public.items()
-                if row.is_within(self.kinds, self.narrowing)
-            }
-        words = [term.text for term in self.terms]
+            found = self._all
+        known = set(titled)
+        others = [number for number in found if number not in known][: MAX_FOUND + 1 - len(titled)]
+        return [*titled, *self._sort(others)]
+
+    def _find(self, terms: list[Term], kinds: list[str], narrowing: dict) -> list[int]:
+        """Return public entries that hold the terms, by kind: one more than are told of."""
+        wanted = MAX_FOUND + 1
+        limit = wanted + wanted // 16  # some may be hidden
+        while True:
+            numbers = find_numbers(terms, kinds, limit)
+            found = _narrow(self._gate, numbers, kinds, narrowing)
+            if len(found) >= wanted or len(numbers) < limit:
+                return found[:wanted]
+            limit *= 4
+
+    def _sort(self, numbers: list[int]) -> list[int]:
+        """Return first what has more words of several in its title."""
+        if len(self.terms) < 2:
+            return numbers
+        titles, words = read_title_words(numbers), [term.text for term in self.terms]
         return sorted(
-            found, key=lambda number: (sum(word not in found[number] for word in words), number)
+            numbers, key=lambda number: sum(word not in titles.get(number, "") for word in words)
         )
-
-
-def _list_uncounted() -> dict[str, list[FacetValue]]:
-    """Return all choices there are, for a search that finds too much to be counted."""
-    return {"kind": [FacetValue(kind, label) for kind, label in KINDS.items()]} | {
-        facet: [FacetValue(str(value), label) for _, value, label in list_choices(facet)]
-        for facet in FACETS
-    }
 
 
 def find(query: str, *, limit: int = 20, offset: int = 0, **narrowing) -> Found:
@@ -202,7 +221,7 @@ def count_facets(query: str, **narrowing) -> dict[str, list[FacetValue]]:
 def drop_words(query: str, **narrowing) -> list[Shorter]:
     """Return the query less one word each, then each word alone, with how much that finds.
 
-    What finds nothing is left out. `narrowing` is as for `Search`. Two database queries.
+    What finds nothing is left out. `narrowing` is as for `Search`.
     """
     words = query.split()[:MAX_DROPPED]
     if len(words) < 2:
@@ -211,21 +230,15 @@ def drop_words(query: str, **narrowing) -> list[Shorter]:
     shorter = [each for each in dict.fromkeys([*shorter, *words]) if parse_query(each)]
     if not shorter:
         return []
-    kinds = list_chosen(narrowing.pop("kinds", None))
+    kinds, gate = list_chosen(narrowing.pop("kinds", None)), open_gate()
     marks = list_marks(narrowing, kinds)
-    found = find_entries([[*parse_query(each), *marks] for each in shorter], MAX_COUNTED + 1)
-    public = read_public({number for _, number, _ in found})
     # Of one that is cut off, what is not public or of another kind was counted for the limit too.
-    read = Counter(place for place, _, _ in found)
-    counts = Counter(
-        place
-        for place, number, _ in found
-        if number in public and public[number].is_within(kinds, narrowing)
-    )
+    read = find_each([[*parse_query(each), *marks] for each in shorter], MAX_COUNTED + 1)
+    counts = [len(_narrow(gate, numbers, kinds, narrowing)) for numbers in read]
     return [
-        Shorter(each, min(counts[place], MAX_COUNTED), read[place] <= MAX_COUNTED)
-        for place, each in enumerate(shorter)
-        if counts[place]
+        Shorter(each, min(count, MAX_COUNTED), len(numbers) <= MAX_COUNTED)
+        for each, count, numbers in zip(shorter, counts, read, strict=True)
+        if count
     ]
 
 
@@ -240,7 +253,7 @@ def list_examples() -> list[str]:
 def suggest(query: str, kinds: Iterable[str] | None = None) -> list[Suggestion]:
     """Return the public titles nearest to a query: those that share most pairs of characters.
 
-    Of each pair MAX_COUNTED titles are looked at. Three database queries.
+    Of each pair MAX_COUNTED titles are looked at.
     """
     pairs = [token for term in parse_query(query) for token in term.tokens if len(token) == 2]
     pairs = list(dict.fromkeys(pairs))[:MAX_PAIRS]
@@ -249,25 +262,47 @@ def suggest(query: str, kinds: Iterable[str] | None = None) -> list[Suggestion]:
     chosen = list_chosen(kinds)
     marks = list_marks({}, chosen)
     searches = [[*in_title([Term(pair, (pair,), False)]), *marks] for pair in pairs]
-    found = {number: words for _, number, words in find_entries(searches, MAX_COUNTED)}
+    gate, found = open_gate(), sorted(set().union(*find_each(searches, MAX_COUNTED)))
+    titles = read_title_words(gate.pick(found, chosen))
     least = max(1, len(pairs) // 3)
-    shared = {number: sum(pair in words for pair in pairs) for number, words in found.items()}
+    shared = {number: sum(pair in words for pair in pairs) for number, words in titles.items()}
     nearest = sorted(
-        (number for number in found if shared[number] >= least),
-        key=lambda number: (-shared[number], len(found[number]), number),
-    )
-    public = read_public(nearest)
-    shown = (number for number in nearest if number in public and public[number].kind in chosen)
-    numbers = list(islice(shown, MAX_SUGGESTIONS))
-    entries = SearchEntry.objects.in_bulk(numbers)
+        (number for number in titles if shared[number] >= least),
+        key=lambda number: (-shared[number], len(titles[number]), number),
+    )[:MAX_SUGGESTIONS]
+    entries = _read_shown(gate, nearest)
     return [
         Suggestion(entry.kind, KINDS[entry.kind], entry.title, _make_url(entry))
-        for entry in (entries[number] for number in numbers if number in entries)
+        for entry in (entries[number] for number in nearest if number in entries)
     ]
 
 
-def _make_hit(entry: SearchEntry, terms: list[Term]) -> Hit:
-    pieces = make_excerpt(entry.body[:EXCERPTED_CHARACTERS], terms)
+def _narrow(gate: Gate, numbers: list[int], kinds: list[str], narrowing: dict) -> list[int]:
+    """Return those of the entries that are public, of these kinds, and belong to the choices made."""
+    public = gate.pick(numbers, kinds)
+    if all(value is None for value in narrowing.values()):
+        return public
+    return sorted(
+        number for number, _, choices in gate.list_choices(public) if _is_within(choices, narrowing)
+    )
+
+
+def _is_within(choices: Choices, narrowing: dict) -> bool:
+    return all(
+        value is None or any(value == choice[1] for choice in choices[FACETS.index(facet)])
+        for facet, value in narrowing.items()
+    )
+
+
+def _read_shown(gate: Gate, numbers: list[int]) -> dict[int, Entry]:
+    """Return the entries, less those of which the record itself is gone or hidden."""
+    entries = read_entries(numbers)
+    shown = gate.list_choices(sorted(entries))
+    return {number: entries[number] for number, _, _ in shown}
+
+
+def _make_hit(entry: Entry, terms: list[Term]) -> Hit:
+    pieces = make_excerpt(entry.body, terms)
     return Hit(
         kind=entry.kind,
         kind_label=KINDS[entry.kind],
@@ -280,5 +315,5 @@ def _make_hit(entry: SearchEntry, terms: list[Term]) -> Hit:
     )
 
 
-def _make_url(entry: SearchEntry) -> str:
+def _make_url(entry: Entry) -> str:
     return get_script_prefix() + entry.address

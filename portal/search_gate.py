@@ -1,0 +1,147 @@
+"""What of the index is public: `published()` of each kind, asked once an edition and kept.
+
+An edition ends when something is written, or begins or ends to be public (edition.py); so long holds
+what `published()` gave under it. Within a transaction nothing is kept, and nothing kept is used: what
+a preview of staff publishes there is rolled back.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from itertools import groupby
+
+from django.db import connections, router
+from django.db.models import IntegerField, TextField, Value
+from django.db.models.functions import Cast
+
+from .edition import find_edition
+from .fiscal_year import format_fiscal_year
+from .models import SearchEntry, SearchKind
+from .search_models import RECORD_BITS, first_id
+from .search_queries import ALL_KINDS, read_rows
+from .searchable import SEARCHABLES, Searchable
+
+FACETS = ("fiscal_year", "department", "pillar")
+# A kind of which a record is public whenever that is which it belongs to: the path to it, its kind.
+WHOLES = {str(SearchKind.SETTLEMENT_ITEM): ("settlement", str(SearchKind.SETTLEMENT))}
+EDITIONS_KEPT = 2
+
+# What a choice is sorted by, its value in the query string, its name.
+Choice = tuple[int, str | int, str]
+# The choices that a record belongs to, of each of FACETS.
+Choices = tuple[frozenset[Choice], ...]
+
+
+class Gate:
+    """What is public, by the numbers of the index's entries. A kind is read when it is first met.
+
+    `edition` is None where nothing may be kept.
+    """
+
+    def __init__(self, edition: str | None):
+        self._edition = edition
+        self._known = {} if edition is None else dict(_kept(edition))
+
+    def pick(self, numbers: Iterable[int], kinds: Iterable[str] = ALL_KINDS) -> list[int]:
+        """Return those of the entries that are public and of these kinds, in their order."""
+        picked = []
+        for kind, own in _by_kind(numbers):
+            if kind in kinds and kind in WHOLES:
+                hidden = self._know(f"hidden {kind}", lambda kind=kind: _read_hidden(self, kind))
+                picked += [number for number in own if number not in hidden]
+            elif kind in kinds:
+                public = self.read(kind)
+                picked += [number for number in own if number in public]
+        return picked
+
+    def list_choices(self, numbers: Iterable[int]) -> Iterator[tuple[int, str, Choices]]:
+        """Yield number, kind and choices of those of the entries that are public."""
+        for kind, own in _by_kind(numbers):
+            if kind in WHOLES:
+                (path, whole), meta = WHOLES[kind], SEARCHABLES[kind].model._meta
+                columns = f"id, {meta.get_field(path).column}"
+                pks = [number - first_id(kind) for number in own]
+                belonging = read_rows(meta.db_table, columns, pks)
+                found = [(first_id(kind) + pk, first_id(whole) + of) for pk, of in belonging]
+            else:
+                whole, found = kind, [(number, number) for number in own]
+            public = self.read(whole)
+            yield from ((number, kind, public[of]) for number, of in found if of in public)
+
+    def read(self, kind: str) -> dict[int, Choices]:
+        """Return what is public of a kind that belongs to no other, with its choices."""
+        return self._know(kind, lambda: _read_public(SEARCHABLES[kind]))
+
+    def list_all_choices(self, facet: str) -> list[Choice]:
+        """Return all choices of a facet that there are, in their order."""
+        return self._know(f"choices of {facet}", lambda: _read_all_choices(self, facet))
+
+    def _know(self, name: str, read: Callable):
+        if name not in self._known:
+            self._known[name] = read()
+            # What was read after a change belongs to the next edition.
+            if self._edition is not None and find_edition().tag == self._edition:
+                _kept(self._edition)[name] = self._known[name]
+        return self._known[name]
+
+
+def open_gate() -> Gate:
+    """Return what is public at this moment, from the database that the search reads."""
+    is_within = connections[router.db_for_read(SearchEntry)].in_atomic_block
+    return Gate(None if is_within else find_edition().tag)
+
+
+@lru_cache(maxsize=EDITIONS_KEPT)
+def _kept(edition: str) -> dict:
+    """Return what this process keeps of an edition: it is filled while the edition lasts."""
+    return {}
+
+
+def _by_kind(numbers: Iterable[int]) -> Iterator[tuple[str, list[int]]]:
+    for place, own in groupby(numbers, key=lambda number: number >> RECORD_BITS):
+        yield ALL_KINDS[place], list(own)
+
+
+def _read_hidden(gate: Gate, kind: str) -> frozenset[int]:
+    """Return the entries of a kind of which that is not public which they belong to."""
+    path, whole = WHOLES[kind]
+    public = gate.read(whole)
+    wholes = SEARCHABLES[whole].model.objects.order_by().values_list("pk", flat=True)
+    hidden = [pk for pk in wholes if first_id(whole) + pk not in public]
+    records = SEARCHABLES[kind].model.objects.order_by().filter(**{f"{path}__in": hidden})
+    return frozenset(first_id(kind) + pk for pk in records.values_list("pk", flat=True))
+
+
+def _read_public(searchable: Searchable) -> dict[int, Choices]:
+    columns = [each for facet in FACETS for each in _choice_columns(searchable, facet)]
+    found: dict[int, list[set[Choice]]] = defaultdict(lambda: [set() for _ in FACETS])
+    for pk, year, *others in searchable.published().values_list("pk", *columns):
+        choices = found[first_id(searchable.kind) + pk]
+        if year is not None:
+            choices[0].add((-year, year, format_fiscal_year(year)))
+        for place, choice in (1, others[:3]), (2, others[3:]):
+            if None not in choice:
+                choices[place].add(tuple(choice))
+    known: dict[Choices, Choices] = {}  # one of each, for thousands of records share them
+    return {
+        number: known.setdefault(each, each)
+        for number, each in ((n, tuple(map(frozenset, choices))) for n, choices in found.items())
+    }
+
+
+def _choice_columns(searchable: Searchable, facet: str) -> list:
+    path = searchable.facets.get(facet)
+    if facet == "fiscal_year":
+        return [path or Cast(Value(None), IntegerField())]
+    if not path:
+        texts = [Cast(Value(None), TextField()) for _ in range(2)]
+        return [Cast(Value(None), IntegerField()), *texts]
+    return [path.removesuffix("slug") + name for name in ("position", "slug", "name")]
+
+
+def _read_all_choices(gate: Gate, facet: str) -> list[Choice]:
+    """Gather them from the kinds that have the facet themselves, not by another record."""
+    place = FACETS.index(facet)
+    kinds = [kind for kind, each in SEARCHABLES.items() if "__" not in each.facets.get(facet, "__")]
+    found = (choices[place] for kind in kinds for choices in gate.read(kind).values())
+    return sorted(frozenset().union(*found))
