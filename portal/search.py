@@ -20,8 +20,8 @@ from .search_gate import FACETS, Choices, Gate, open_gate
 from .search_queries import (
     ALL_KINDS,
     Entry,
-    find_each,
-    find_numbers,
+    find_any,
+    find_first,
     list_chosen,
     list_marks,
     read_entries,
@@ -116,17 +116,18 @@ class Search:
 
     @property
     def count(self) -> int:
-        return min(len(self._numbers), MAX_FOUND)
+        return min(len(self._found), MAX_FOUND)
 
     @property
     def is_exact(self) -> bool:
         """Tell whether `count` is how many there are; else it is that many at the least."""
-        return len(self._numbers) <= MAX_FOUND
+        return len(self._found) <= MAX_FOUND
 
     def list_hits(self, limit: int, offset: int = 0) -> list[Hit]:
-        numbers = self._numbers[:MAX_FOUND][offset : offset + limit]
+        numbers = self._list_best(min(offset + limit, MAX_FOUND))[offset:]
         entries = _read_shown(self._gate, numbers)
-        return [_make_hit(entries[each], self.terms) for each in numbers if each in entries]
+        prefix = get_script_prefix()
+        return [_make_hit(entries[each], self.terms, prefix) for each in numbers if each in entries]
 
     def count_facets(self) -> dict[str, list[FacetValue]]:
         """Return the choices of "kind", "fiscal_year", "department" and "pillar" among the hits.
@@ -167,33 +168,36 @@ class Search:
     @cached_property
     def _all(self) -> list[int]:
         """The entries that hold the query, however it is narrowed: one more than are told of."""
-        return self._find(self.terms, ALL_KINDS, {}) if self.terms else []
+        return self._find(self.terms, ALL_KINDS, {}, MAX_FOUND + 1) if self.terms else []
 
     @cached_property
-    def _numbers(self) -> list[int]:
-        """The entries that were found, best first: one more than are told of."""
-        if not self._all:
-            return []
-        marks, narrowing = list_marks(self.narrowing), self.narrowing
-        titled = self._find([*in_title(self.terms), *marks], self.kinds, narrowing)
+    def _found(self) -> list[int]:
+        """The entries that were found, by kind: one more than are told of."""
+        if self.kinds == ALL_KINDS and not any(self.narrowing.values()):
+            return self._all
         if len(self._all) <= MAX_FOUND:
-            found = _narrow(self._gate, self._all, self.kinds, narrowing)
-        elif marks or self.kinds != ALL_KINDS:
-            found = self._find([*self.terms, *marks], self.kinds, narrowing)
-        else:
-            found = self._all
-        known = set(titled)
-        others = [number for number in found if number not in known][: MAX_FOUND + 1 - len(titled)]
-        return [*titled, *self._sort(others)]
+            return _narrow(self._gate, self._all, self.kinds, self.narrowing)
+        return self._find(self.terms, self.kinds, self.narrowing, MAX_FOUND + 1)
 
-    def _find(self, terms: list[Term], kinds: list[str], narrowing: dict) -> list[int]:
-        """Return public entries that hold the terms, by kind: one more than are told of."""
-        wanted = MAX_FOUND + 1
+    def _list_best(self, number: int) -> list[int]:
+        """Return so many of the entries that were found, the best first."""
+        if not self._found:
+            return []
+        titled = self._find(in_title(self.terms), self.kinds, self.narrowing, number)
+        if len(titled) >= number:
+            return titled
+        known = set(titled)
+        others = [each for each in self._found if each not in known][: MAX_FOUND + 1 - len(titled)]
+        return [*titled, *self._sort(others)][:number]
+
+    def _find(self, terms, kinds: list[str], narrowing: dict, wanted: int) -> list[int]:
+        """Return so many public entries that hold the terms, by kind."""
+        terms = [*terms, *list_marks(narrowing)]
         limit = wanted + wanted // 16  # some may be hidden
         while True:
-            numbers = find_numbers(terms, kinds, limit)
-            found = _narrow(self._gate, numbers, kinds, narrowing)
-            if len(found) >= wanted or len(numbers) < limit:
+            read = find_first(terms, kinds, limit)
+            found = _narrow(self._gate, read, kinds, narrowing)
+            if len(found) >= wanted or len(read) < limit:
                 return found[:wanted]
             limit *= 4
 
@@ -233,7 +237,7 @@ def drop_words(query: str, **narrowing) -> list[Shorter]:
     kinds, gate = list_chosen(narrowing.pop("kinds", None)), open_gate()
     marks = list_marks(narrowing, kinds)
     # Of one that is cut off, what is not public or of another kind was counted for the limit too.
-    read = find_each([[*parse_query(each), *marks] for each in shorter], MAX_COUNTED + 1)
+    read = find_any([[*parse_query(each), *marks] for each in shorter], MAX_COUNTED + 1)
     counts = [len(_narrow(gate, numbers, kinds, narrowing)) for numbers in read]
     return [
         Shorter(each, min(count, MAX_COUNTED), len(numbers) <= MAX_COUNTED)
@@ -262,7 +266,7 @@ def suggest(query: str, kinds: Iterable[str] | None = None) -> list[Suggestion]:
     chosen = list_chosen(kinds)
     marks = list_marks({}, chosen)
     searches = [[*in_title([Term(pair, (pair,), False)]), *marks] for pair in pairs]
-    gate, found = open_gate(), sorted(set().union(*find_each(searches, MAX_COUNTED)))
+    gate, found = open_gate(), sorted(set().union(*find_any(searches, MAX_COUNTED)))
     titles = read_title_words(gate.pick(found, chosen))
     least = max(1, len(pairs) // 3)
     shared = {number: sum(pair in words for pair in pairs) for number, words in titles.items()}
@@ -272,7 +276,7 @@ def suggest(query: str, kinds: Iterable[str] | None = None) -> list[Suggestion]:
     )[:MAX_SUGGESTIONS]
     entries = _read_shown(gate, nearest)
     return [
-        Suggestion(entry.kind, KINDS[entry.kind], entry.title, _make_url(entry))
+        Suggestion(entry.kind, KINDS[entry.kind], entry.title, get_script_prefix() + entry.address)
         for entry in (entries[number] for number in nearest if number in entries)
     ]
 
@@ -301,19 +305,15 @@ def _read_shown(gate: Gate, numbers: list[int]) -> dict[int, Entry]:
     return {number: entries[number] for number, _, _ in shown}
 
 
-def _make_hit(entry: Entry, terms: list[Term]) -> Hit:
+def _make_hit(entry: Entry, terms: list[Term], prefix: str) -> Hit:
     pieces = make_excerpt(entry.body, terms)
     return Hit(
         kind=entry.kind,
         kind_label=KINDS[entry.kind],
         title=entry.title,
         context=entry.context,
-        url=_make_url(entry),
+        url=prefix + entry.address,
         title_pieces=make_excerpt(entry.title, terms, length=len(entry.title)),
         excerpt="".join(text for text, _ in pieces),
         pieces=pieces,
     )
-
-
-def _make_url(entry: Entry) -> str:
-    return get_script_prefix() + entry.address

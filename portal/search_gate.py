@@ -5,10 +5,10 @@ what `published()` gave under it. Within a transaction nothing is kept, and noth
 a preview of staff publishes there is rolled back.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from itertools import groupby
 
 from django.db import connections, router
 from django.db.models import IntegerField, TextField, Value
@@ -33,16 +33,16 @@ Choices = tuple[frozenset[Choice], ...]
 
 
 class Gate:
-    """What is public, by the numbers of the index's entries. A kind is read when it is first met.
+    """What is public, by the numbers of entries, which come in their order.
 
-    `edition` is None where nothing may be kept.
+    A kind is read when it is first met. `edition` is None where nothing may be kept.
     """
 
     def __init__(self, edition: str | None):
         self._edition = edition
         self._known = {} if edition is None else dict(_kept(edition))
 
-    def pick(self, numbers: Iterable[int], kinds: Iterable[str] = ALL_KINDS) -> list[int]:
+    def pick(self, numbers: list[int], kinds: Iterable[str] = ALL_KINDS) -> list[int]:
         """Return those of the entries that are public and of these kinds, in their order."""
         picked = []
         for kind, own in _by_kind(numbers):
@@ -54,7 +54,7 @@ class Gate:
                 picked += [number for number in own if number in public]
         return picked
 
-    def list_choices(self, numbers: Iterable[int]) -> Iterator[tuple[int, str, Choices]]:
+    def list_choices(self, numbers: list[int]) -> Iterator[tuple[int, str, Choices]]:
         """Yield number, kind and choices of those of the entries that are public."""
         for kind, own in _by_kind(numbers):
             if kind in WHOLES:
@@ -97,9 +97,14 @@ def _kept(edition: str) -> dict:
     return {}
 
 
-def _by_kind(numbers: Iterable[int]) -> Iterator[tuple[str, list[int]]]:
-    for place, own in groupby(numbers, key=lambda number: number >> RECORD_BITS):
-        yield ALL_KINDS[place], list(own)
+def _by_kind(numbers: list[int]) -> Iterator[tuple[str, list[int]]]:
+    """Yield each kind with its entries, of numbers in their order."""
+    start = 0
+    while start < len(numbers):
+        place = numbers[start] >> RECORD_BITS
+        end = bisect_left(numbers, (place + 1) << RECORD_BITS, start)
+        yield ALL_KINDS[place], numbers[start:end]
+        start = end
 
 
 def _read_hidden(gate: Gate, kind: str) -> frozenset[int]:

@@ -1,5 +1,7 @@
 """The table of the search's index, and how each database looks things up in it."""
 
+import json
+
 from django.db import models
 
 from .search_text import Term, list_phrases, make_mark, to_fts5, to_tsquery
@@ -64,6 +66,14 @@ class Index:
         self.is_sqlite = vendor == "sqlite"
         self.table = "portal_searchentry_fts e" if self.is_sqlite else "portal_searchentry e"
         self.id = "e.rowid" if self.is_sqlite else "e.id"
+        self._gather = "(SELECT json_group_array(id) FROM ({}))" if self.is_sqlite else "ARRAY({})"
+
+    def gather(self, statement: str) -> str:
+        """Return the expression for all that a statement selects as `id`: one value, not many rows."""
+        return self._gather.format(statement)
+
+    def read_gathered(self, value) -> list[int]:
+        return sorted(json.loads(value) if self.is_sqlite else value)
 
     def holds(self, terms: list[Term], kind: str = "") -> tuple[str, list]:
         """Return the condition that an entry (of the kind) holds all terms, and its parameters."""

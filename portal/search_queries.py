@@ -43,47 +43,43 @@ def list_marks(narrowing: dict, kinds: Iterable[str] = ()) -> list[Term]:
     return marks
 
 
-def find_numbers(terms: list[Term], kinds: list[str], limit: int) -> list[int]:
-    """Return the entries that hold all terms, public or not: so many, the kinds in their order."""
-    index = _index()
+def find_first(terms: list[Term], kinds: list[str], limit: int) -> list[int]:
+    """Return so many entries that hold all terms, public or not: where there are more, by kind."""
     if kinds == ALL_KINDS:
-        condition, params = index.holds(terms)
-        sql = f"SELECT {index.id} FROM {index.table} WHERE {condition} LIMIT %s"  # noqa: S608
-        numbers = [number for (number,) in _run(sql, [*params, limit])]
-        if index.is_sqlite or len(numbers) < limit:
-            return sorted(numbers)
-    arms, params = [], []
-    for kind in kinds:
-        condition, own = index.holds(terms, kind)
-        arms.append(
-            f"SELECT * FROM (SELECT {index.id} AS id FROM {index.table}"  # noqa: S608
-            f" WHERE {condition} LIMIT %s) {kind}"
-        )
-        params += [*own, limit]
-    if not arms:
-        return []
-    # Each database comes to an arm only after those before it gave too few.
-    sql = f"SELECT id FROM ({' UNION ALL '.join(arms)}) arms LIMIT %s"  # noqa: S608 - built above
-    return sorted(number for (number,) in _run(sql, [*params, limit]))
+        (found,) = find_any([terms], limit)
+        # The index of SQLite is read in the order of the numbers.
+        if _index().is_sqlite or len(found) < limit:
+            return found
+    (found,) = _gather([_select_by_kind(terms, kinds, limit)]) if kinds else [[]]
+    return found
 
 
-def find_each(searches: list[list[Term]], limit: int) -> list[list[int]]:
-    """Return the entries that hold all terms of each search, public or not, so many a search.
+def find_any(searches: list[list[Term]], limit: int) -> list[list[int]]:
+    """Return, for each search, so many entries that hold all its terms, public or not."""
+    return _gather([_select(terms, limit) for terms in searches])
 
-    One database query.
-    """
-    index, arms, params = _index(), [], []
-    for place, terms in enumerate(searches):
-        condition, own = index.holds(terms)
-        arms.append(
-            f"SELECT * FROM (SELECT {place} AS place, {index.id} AS id FROM {index.table}"  # noqa: S608
-            f" WHERE {condition} LIMIT %s) a{place}"
-        )
-        params += [*own, limit]
-    found: list[list[int]] = [[] for _ in searches]
-    for place, number in _run(" UNION ALL ".join(arms), params):
-        found[place].append(number)
-    return [sorted(numbers) for numbers in found]
+
+def _select(terms: list[Term], limit: int, kind: str = "") -> tuple[str, list]:
+    index = _index()
+    condition, params = index.holds(terms, kind)
+    sql = f"SELECT {index.id} AS id FROM {index.table} WHERE {condition} LIMIT %s"  # noqa: S608
+    return sql, [*params, limit]
+
+
+def _select_by_kind(terms: list[Term], kinds: list[str], limit: int) -> tuple[str, list]:
+    """Each database comes to an arm only after those before it gave too few."""
+    arms = {kind: _select(terms, limit, kind) for kind in kinds}
+    sql = " UNION ALL ".join(f"SELECT id FROM ({arm}) {kind}" for kind, (arm, _) in arms.items())  # noqa: S608
+    params = [each for _, own in arms.values() for each in own]
+    return f"SELECT id FROM ({sql}) arms LIMIT %s", [*params, limit]  # noqa: S608 - built above
+
+
+def _gather(statements: list[tuple[str, list]]) -> list[list[int]]:
+    """Return, for each statement, the numbers that it selects. One database query."""
+    index = _index()
+    sql = f"SELECT {', '.join(index.gather(statement) for statement, _ in statements)}"
+    (row,) = _run(sql, [each for _, params in statements for each in params])
+    return [index.read_gathered(value) for value in row]
 
 
 def read_title_words(numbers: list[int]) -> dict[int, str]:

@@ -22,6 +22,7 @@ import re
 import sys
 import unicodedata
 from array import array
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -47,6 +48,17 @@ MAX_MARKS = 8
 TITLE_MARK, FACET_MARK = "\ue000", "\ue001"
 MARK = "\0"  # where a text holds one; itself it separates
 MAX_FOLDED = 65_536
+# Letters, digits, punctuation, kana and their wide forms: what texts are made of beside kanji, each
+# of which is its own normal form unless it is one of VARIANTS.
+PLAIN = [
+    *(*range(0x9, 0xE), *range(0x20, 0x7F), *range(0xA0, 0x250)),
+    *(
+        *range(0x2010, 0x2070),
+        *range(0x2460, 0x2469),
+        *range(0x3000, 0x3100),
+        *range(0xFF01, 0xFF5F),
+    ),
+]
 LONG_VOWELS = re.compile("ー(?<=[ァ-ヺヽヾ]ー)ー*")
 UTF_32 = f"utf-32-{sys.byteorder[0]}e"
 
@@ -148,9 +160,8 @@ def list_phrases(terms: Iterable[Term]) -> list[str]:
 
 def find_spans(text: str, terms: Iterable[Term]) -> list[tuple[int, int]]:
     """Return where in the original text a term stands: (start, end) pairs, ordered and merged."""
-    words, aligned = [term.text for term in terms if term.text], text.translate(_aligned)
-    is_aligned = MARK not in aligned
-    spans = _find_aligned(aligned, words) if is_aligned else _find_among_marks(text, words)
+    words = [term.text for term in terms if term.text]
+    spans = _find_plain(text, words) if _is_plain(text, words) else _find_in_any(text, words)
     merged: list[tuple[int, int]] = []
     for start, end in sorted(spans):
         if merged and start <= merged[-1][1]:
@@ -184,24 +195,59 @@ def make_excerpt(text: str, terms: Iterable[Term], length: int = 120) -> list[tu
     return [piece for piece in pieces if piece[0]]
 
 
-def _find_aligned(aligned: str, words: Iterable[str]) -> Iterator[tuple[int, int]]:
-    """Yield the spans of normal words in a text in which each character is in its normal form."""
-    for word in words:
-        pattern = _make_pattern(word)
-        found = pattern.search(aligned)
-        while found:
-            yield found.span()
-            found = pattern.search(aligned, found.start() + 1)
+@lru_cache(maxsize=1)
+def _list_forms() -> dict[str, str]:
+    """Return the usual characters by what they become: of those that become one, or a space."""
+    forms = defaultdict(str)
+    for code in [*PLAIN, *VARIANTS, *map(ord, LONG_VOWEL_MARKS)]:
+        folded = _folded[code]
+        if len(folded) == 1 and folded != MARK:
+            forms[folded] += chr(code)
+        elif folded.isspace():
+            forms[" "] += chr(code)
+    return forms
+
+
+@lru_cache(maxsize=1)
+def _find_other() -> re.Pattern:
+    return re.compile(f"[^一-鿿{re.escape(''.join(_list_forms().values()))}]")
+
+
+def _is_plain(text: str, words: Iterable[str]) -> bool:
+    """Tell whether these words can be found in a text as it is written.
+
+    They cannot where a character joins others, or where one stands for several of which a word has
+    one: ⑩ for 10.
+    """
+    others = [_folded[ord(other)] for other in set(_find_other().findall(text))]
+    if not others:
+        return True
+    wanted = set("ー").union(*words)
+    return all(folded not in ("", MARK) and wanted.isdisjoint(folded) for folded in others)
 
 
 @lru_cache(maxsize=256)
 def _make_pattern(word: str) -> re.Pattern:
-    """Return what finds a normal word with the long-vowel marks that may stand in it."""
-    return re.compile("".join(c + "ー*" * _is_katakana(c) for c in word))
+    """Return what finds a normal word in all its forms, with the marks of long vowels in it."""
+    forms = _list_forms()
+    long = f"[{re.escape(forms['ー'])}]*"
+    return re.compile(
+        "".join(f"[{re.escape(c + forms.get(c, ''))}]" + long * _is_katakana(c) for c in word)
+    )
 
 
-def _find_among_marks(text: str, words: Iterable[str]) -> Iterator[tuple[int, int]]:
-    """Yield the spans of normal words in any text; it takes a microsecond for each character."""
+def _find_plain(text: str, words: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """Yield the spans of normal words in a text that is plain to them."""
+    for word in words:
+        pattern = _make_pattern(word)
+        found = pattern.search(text)
+        while found:
+            yield found.span()
+            found = pattern.search(text, found.start() + 1)
+
+
+def _find_in_any(text: str, words: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """Yield the spans of normal words in any text; this takes a microsecond for each character."""
     characters = list(_normal_characters(text))
     normal = "".join(character for character, _, _ in characters)
     for word in words:
@@ -279,20 +325,6 @@ class _Folded(dict):
 
 
 _folded = _Folded()
-
-
-class _Aligned(dict):
-    """What a character becomes where it becomes one character; else `MARK`."""
-
-    def __missing__(self, code: int) -> str:
-        folded = _folded[code]
-        aligned = folded if len(folded) == 1 else " " if folded.isspace() else MARK
-        if len(self) < MAX_FOLDED:
-            self[code] = aligned
-        return aligned
-
-
-_aligned = _Aligned()
 
 
 def _is_katakana(character: str) -> bool:
