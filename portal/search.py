@@ -138,13 +138,17 @@ class Search:
         """
         if len(self._all) > MAX_FOUND:
             return self._list_uncounted()
-        rows = [(kind, choices) for _, kind, choices in self._gate.list_choices(self._all)]
-        by_kind = Counter(kind for kind, choices in rows if _is_within(choices, self.narrowing))
-        facets = {"kind": [FacetValue(k, KINDS[k], by_kind[k]) for k in KINDS if k in by_kind]}
+        # Of a thousand items most share their choices with others.
+        rows = Counter((kind, choices) for _, kind, choices in self._gate.list_choices(self._all))
+        by_kind = Counter()
+        for (kind, choices), number in rows.items():
+            by_kind[kind] += number * _is_within(choices, self.narrowing)
+        facets = {"kind": [FacetValue(k, KINDS[k], by_kind[k]) for k in KINDS if by_kind[k]]}
         for place, facet in enumerate(FACETS):
-            others = self.narrowing | {facet: None}
-            within = (c[place] for kind, c in rows if kind in self.kinds and _is_within(c, others))
-            counts = Counter(choice for choices in within for choice in choices)
+            others, counts = self.narrowing | {facet: None}, Counter()
+            for (kind, choices), number in rows.items():
+                if kind in self.kinds and _is_within(choices, others):
+                    counts.update(dict.fromkeys(choices[place], number))
             facets[facet] = [
                 FacetValue(str(value), label, count)
                 for (_, value, label), count in sorted(counts.items())
@@ -173,7 +177,7 @@ class Search:
     @cached_property
     def _found(self) -> list[int]:
         """The entries that were found, by kind: one more than are told of."""
-        if self.kinds == ALL_KINDS and not any(self.narrowing.values()):
+        if self.kinds == ALL_KINDS and not _list_made(self.narrowing):
             return self._all
         if len(self._all) <= MAX_FOUND:
             return _narrow(self._gate, self._all, self.kinds, self.narrowing)
@@ -284,17 +288,21 @@ def suggest(query: str, kinds: Iterable[str] | None = None) -> list[Suggestion]:
 def _narrow(gate: Gate, numbers: list[int], kinds: list[str], narrowing: dict) -> list[int]:
     """Return those of the entries that are public, of these kinds, and belong to the choices made."""
     public = gate.pick(numbers, kinds)
-    if all(value is None for value in narrowing.values()):
+    if not _list_made(narrowing):
         return public
-    return sorted(
-        number for number, _, choices in gate.list_choices(public) if _is_within(choices, narrowing)
-    )
+    choices = gate.list_choices(public)
+    return sorted(number for number, _, each in choices if _is_within(each, narrowing))
+
+
+def _list_made(narrowing: dict) -> list[tuple[int, int | str]]:
+    """Return the choices made: the place of the facet, and the value."""
+    return [(FACETS.index(f), value) for f, value in narrowing.items() if value is not None]
 
 
 def _is_within(choices: Choices, narrowing: dict) -> bool:
     return all(
-        value is None or any(value == choice[1] for choice in choices[FACETS.index(facet)])
-        for facet, value in narrowing.items()
+        any(value == choice[1] for choice in choices[place])
+        for place, value in _list_made(narrowing)
     )
 
 

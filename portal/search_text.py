@@ -177,6 +177,8 @@ def make_excerpt(text: str, terms: Iterable[Term], length: int = 120) -> list[tu
     An end that is cut off shows "…". Without a hit the excerpt is the beginning.
     """
     spans = find_spans(text, terms)
+    if not spans and 0 < len(text) <= length:
+        return [(text, False)]
     first_hit = spans[0][0] if spans else 0
     start = max(0, min(first_hit - length // 4, len(text) - length))
     end = min(len(text), start + length)

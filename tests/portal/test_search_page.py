@@ -207,7 +207,7 @@ def test_the_number_of_queries_stays_within_bounds(client, world, django_assert_
         "q=観光 推進 ロケット 電車 龍 海&kind=initiative&pillar=dx",
     ):
         client.get(f"/search/?{query}")
-        with django_assert_max_num_queries(12):
+        with django_assert_max_num_queries(25):
             client.get(f"/search/?{query}")
 
 
