@@ -1,7 +1,7 @@
 """Settlements, their items and the results of the checks in the API."""
 
 from collections import defaultdict
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from django.db.models import Prefetch
 from django.shortcuts import get_object_or_404
@@ -9,7 +9,7 @@ from ninja import Query, Router
 from pydantic import Field, WithJsonSchema
 
 from portal.addresses import redirect_former_slug
-from portal.api_lists import CountedRows, Page, PrimaryKeys, SortedPage, TextPage, each
+from portal.api_lists import CountedRows, Page, SortedPage, TextPage, each
 from portal.api_parameters import (
     DEPARTMENT,
     FISCAL_YEAR,
@@ -39,7 +39,7 @@ from .api_schemas import (
 )
 from .checks import CheckStatus, check_breakdowns, check_items, check_settlement
 from .facts import load_attributions, load_facts_within, load_item_facts
-from .flat_items import items_out
+from .flat_items import ItemRows
 from .former_codes import redirect_former_code
 from .found_checks import FoundChecks
 from .item_codes import CODE_PATTERN, MAX_LEVEL, parent_code
@@ -114,6 +114,9 @@ class ItemPage(TextPage):
         "max_amount_yen": "amount_yen__lte",
     }
     named = {"department": Department}
+    item_lookups: ClassVar = {
+        name: lookup for name, lookup in lookups.items() if name.endswith("_yen")
+    }
 
     fiscal_year: FiscalYear | None = optional(FISCAL_YEAR)
     department: str | None = optional(DEPARTMENT)
@@ -128,11 +131,25 @@ class ItemPage(TextPage):
         ),
     )
 
-    def rows(self, items):
-        items = self.narrow(items)
-        if self.level is not None:
-            items = items.at_level(self.level)
-        return PrimaryKeys(items, self.find_order(ORDERS[self.order]))
+    @property
+    def is_sorted(self) -> bool:
+        return self.sort is not None or self.order != "-fiscal_year"
+
+    def list_order(self) -> list[str]:
+        return self.find_order(ORDERS[self.order])
+
+    def narrow(self, items, lookups=None):
+        items = super().narrow(items, lookups)
+        return items if self.level is None else items.at_level(self.level)
+
+    def narrow_items(self):
+        """Return the items that are asked for, of whatever settlement; None: all."""
+        asked = (*(getattr(self, name) for name in self.item_lookups), self.level, self.q or None)
+        is_narrow = any(value is not None for value in asked)
+        return self.narrow(SettlementItem.objects.all(), self.item_lookups) if is_narrow else None
+
+    def list_settlements(self):
+        return Page.narrow(self, Settlement.objects.published(), SettlementPage.lookups)
 
 
 def settlements():
@@ -233,7 +250,7 @@ def get_item(request, fiscal_year: FiscalYear, department: Slug, code: ItemCode)
 @router.get("settlement-items", response=Listing[FlatItemOut], summary="決算項目の一覧")
 def list_items(request, page: Query[ItemPage]):
     """すべての決算の項目を、部局と年度をまたいで返します。"""
-    return page.answer(request, page.rows(SettlementItem.objects.published()), items_out)
+    return page.answer(request, ItemRows(request, page))
 
 
 @router.get("checks", response=Listing[FlatCheckOut], summary="突合の一覧")

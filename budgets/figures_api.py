@@ -1,21 +1,26 @@
 """All figures in the API, those of initiatives and those of settlements, in one list."""
 
 import unicodedata
-from typing import Literal
+from functools import cached_property, lru_cache, partial
+from typing import Any, ClassVar, Literal
 
-from django.db.models import CharField, F, Q, Value
+from django.db.models import CharField, F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Concat
 from django.http import HttpRequest
 from ninja import Query, Router
 from pydantic import BaseModel, Field
 
 from initiatives.models import InitiativeFigure
-from portal.api_lists import Key, KeyedRows, SortedPage, beyond
+from portal.api_lists import Key, Page, SortedPage, beyond
 from portal.api_parameters import DEPARTMENT, FISCAL_YEAR, MAX_TEXT, FiscalYear, optional
-from portal.api_schemas import FigureOut, Listing, Site, figure_row, read_figures
+from portal.api_rows import FIGURE_FIELDS, Maker, RowField, as_read
+from portal.api_schemas import FigureOut, Listing
 from portal.models import Department, FigureKind
+from portal.open_data_columns import add_own_whole
+from portal.prepared import GivenKeys, Statement
 
-from .models import SettlementFigure
+from .models import Settlement, SettlementFigure
+from .settlement_rows import FIGURES, SettlementRows, SettlementSite, load_places
 
 router = Router(tags=["実績値"])
 
@@ -39,6 +44,7 @@ class FlatFigureOut(FigureOut):
     record: RecordRef = Field(description="実績値の属する記録")
 
 
+PLACES = {"fiscal_year": "fiscal_year", "department": "department__slug"}
 OF_ITEMS = {
     "fiscal_year": "item__settlement__fiscal_year",
     "department": "item__settlement__department__slug",
@@ -47,11 +53,6 @@ OF_INITIATIVES = {
     "fiscal_year": "initiative__fiscal_year",
     "department": "initiative__departments__slug",
 }
-ITEM_PATHS = (
-    *("pk", "item__name", "item__settlement__fiscal_year"),
-    *("item__settlement__department__slug", "item__code"),
-)
-INITIATIVE_PATHS = ("pk", "initiative__title", "initiative__slug", "initiative__fiscal_year")
 RECORDS = ("settlement_item", "initiative")
 COLUMNS = ("record", "year", "place", "position", "pk", "kind", "label", "unit")
 
@@ -74,6 +75,15 @@ class FigurePage(SortedPage):
         ),
     )
 
+    def list_settlements(self):
+        return Page.narrow(self, Settlement.objects.published(), PLACES)
+
+    def narrow_items(self):
+        """Return the figures that are asked for, of whatever settlement; None: all."""
+        if self.kind is None and not self.q.split():
+            return None
+        return self.narrow(FIGURES.load(), {}, "item__name")
+
     def narrow(self, figures, lookups, title):
         figures = super().narrow(figures, {"kind": "kind", **lookups})
         for word in self.q.split()[:MAX_WORDS]:
@@ -81,16 +91,75 @@ class FigurePage(SortedPage):
         return figures.order_by()
 
 
-class FigureRows(KeyedRows):
-    """The figures of settlements and of initiatives, each as (record kind, …, primary key).
+class FigureRows:
+    """The figures of settlements and of initiatives, ready for JSON.
 
     Unless sorted otherwise, settlements' figures come by department and code, then those of
-    initiatives by slug, each newest year first.
+    initiatives by slug, each newest year first. A key is (record kind, …, primary key).
     """
 
-    def __init__(self, page: FigurePage):
-        of_items = page.narrow(SettlementFigure.objects.published(), OF_ITEMS, "item__name")
-        of_items = of_items.annotate(
+    told: ClassVar[dict] = {}
+
+    def __init__(self, request: HttpRequest, page: FigurePage):
+        kept = partial(page.keep, request)
+        self.page = page
+        self.places = kept("places", lambda: load_places(FIGURES, page.list_settlements()))
+        site, fields = SettlementSite(request, self.places), page.list_fields()
+        self.of_items = Maker(site, FIGURES_OF_ITEMS, fields, FIGURES.at, *FIGURES.within)
+        self.of_initiatives = Maker(site, FIGURES_OF_INITIATIVES, fields, "pk")
+        self.by_settlement = SettlementRows(
+            FIGURES, self.places, self.of_items.paths, page.narrow_items(), kept
+        )
+        self.keys = [
+            Key(each.removeprefix("-"), each[0] == "-", False) for each in page.find_order()
+        ]
+
+    def count(self) -> int:
+        return self.by_settlement.count() + self._arms[1].count()
+
+    def read(self, limit: int, offset: int = 0, after: list | None = None) -> tuple[list, Any]:
+        if self.keys[0].path != "record":
+            return self._read_sorted(limit, offset, after)
+        made, wanted, last = [], limit + 1, None
+        if not after or after[0] == RECORDS[0]:
+            rows = self.by_settlement.take(wanted, offset, after and _split_key(after))
+            made = self.of_items.make(rows[:limit])
+            if len(rows) > limit:
+                return made, _join_key(self.by_settlement.key_of(rows[limit - 1]))
+            if rows:
+                last = _join_key(self.by_settlement.key_of(rows[-1]))
+            offset = max(0, offset - self.by_settlement.count()) if offset and not rows else 0
+            wanted -= len(rows)
+        arm = self._arms[1]
+        if after:
+            arm = arm.filter(beyond(self.keys, after, record=RECORDS[1]))
+        rows = [*self._select(arm).order_by(*self._order())[offset : offset + wanted]]
+        if len(rows) < wanted:
+            return made + self._make(rows), None
+        if wanted > 1:
+            last = [key.value(rows[-2]) for key in self.keys]
+        return made + self._make(rows[:-1]), last
+
+    def _read_sorted(self, limit, offset, after):
+        arms = self._arms
+        if after:
+            arms = [
+                arm.filter(beyond(self.keys, after, record=record))
+                for arm, record in zip(arms, RECORDS, strict=True)
+            ]
+        first, second = map(self._select, arms)
+        rows = first.union(second, all=True).order_by(*self._order())
+        rows = list(rows[offset : offset + limit + 1])
+        last = [key.value(rows[limit - 1]) for key in self.keys] if len(rows) > limit else None
+        return self._make(rows[:limit]), last
+
+    @cached_property
+    def _arms(self) -> tuple[QuerySet, QuerySet]:
+        of_items = self.page.narrow(SettlementFigure.objects.published(), OF_ITEMS, "item__name")
+        of_initiatives = self.page.narrow(
+            InitiativeFigure.objects.published(), OF_INITIATIVES, "initiative__title"
+        )
+        return of_items.annotate(
             record=Value("settlement_item", CharField()),
             year=F("item__settlement__fiscal_year"),
             place=Concat(
@@ -99,54 +168,33 @@ class FigureRows(KeyedRows):
                 "item__code_order",
                 output_field=CharField(),
             ),
-        )
-        of_initiatives = page.narrow(
-            InitiativeFigure.objects.published(), OF_INITIATIVES, "initiative__title"
-        ).annotate(
+        ), of_initiatives.annotate(
             record=Value("initiative", CharField()),
             year=Coalesce("initiative__fiscal_year", 0),
             place=F("initiative__slug"),
         )
-        self.arms = (of_items, of_initiatives)
-        self.keys = [
-            Key(each.removeprefix("-"), each[0] == "-", False) for each in page.find_order()
-        ]
 
-    @property
-    def queryset(self):
-        return self._join(self.arms)
-
-    def after(self, values):
-        return self._join(
-            arm.filter(beyond(self.keys, values, record=record))
-            for arm, record in zip(self.arms, RECORDS, strict=True)
-        )
-
-    def count(self) -> int:
-        return sum(arm.count() for arm in self.arms)
-
-    def read(self, limit, offset=0, after=None):
-        """Do as KeyedRows; without joining the two where the one comes wholly after the other."""
-        if self.keys[0].path != "record":
-            return super().read(limit, offset, after)
-        found = []
-        for arm, record in zip(self.arms, RECORDS, strict=True):
-            rows = arm if after is None else arm.filter(beyond(self.keys, after, record=record))
-            ordered = rows.values_list(*COLUMNS, named=True).order_by(*self._order())
-            some = list(ordered[offset : offset + limit + 1 - len(found)])
-            if offset:
-                offset = 0 if some else offset - rows.count()
-            found += some
-            if len(found) > limit:
-                return found[:limit], [key.value(found[limit - 1]) for key in self.keys]
-        return found, None
-
-    def _join(self, arms):
-        first, second = (arm.values_list(*COLUMNS, named=True) for arm in arms)
-        return first.union(second, all=True).order_by(*self._order())
+    def _select(self, arm: QuerySet) -> QuerySet:
+        return arm.values_list(*COLUMNS, named=True)
 
     def _order(self):
         return [f"-{key.path}" if key.is_descending else key.path for key in self.keys]
+
+    def _make(self, rows) -> list[dict]:
+        """Return what stands for rows of either record, which tell its kind and primary key."""
+        pks = {record: [row.pk for row in rows if row.record == record] for record in RECORDS}
+        of_items = _read_of_items(self.of_items.paths).ask(keys=pks["settlement_item"])
+        of_items = [row for row in of_items if row[0] in self.places]
+        of_initiatives = _read_of_initiatives(self.of_initiatives.paths).ask(keys=pks["initiative"])
+        made = {
+            (record, pk): each
+            for record, maker, found in (
+                ("settlement_item", self.of_items, of_items),
+                ("initiative", self.of_initiatives, of_initiatives),
+            )
+            for pk, each in maker.make_by_key(found).items()
+        }
+        return [made[key] for row in rows if (key := (row.record, row.pk)) in made]
 
 
 def _holding(word: str, title: str) -> Q:
@@ -160,35 +208,57 @@ def _holding(word: str, title: str) -> Q:
     return condition
 
 
-def figures_out(request: HttpRequest, rows) -> list[dict]:
-    """Return what FlatFigureOut holds, ready for JSON, of published rows, in two queries.
+def _tell_items(site, settlements, names, codes) -> list[dict]:
+    return [
+        {"kind": "settlement_item", "title": name, "url": url}
+        for name, url in zip(names, site.addresses(settlements, codes), strict=True)
+    ]
 
-    What is published is not asked again: SQLite would look for it before it looks for the keys.
-    """
-    site, made = Site(request), {}
-    of_items = _keys_of(rows, SettlementFigure, "settlement_item")
-    page = site.pattern("settlement_item_detail")
-    for row in read_figures(of_items, "item", *ITEM_PATHS):
-        pk, title, *names = row[-len(ITEM_PATHS) :]
-        record = {"kind": "settlement_item", "title": title, "url": page % tuple(names)}
-        figure = figure_row(site, row)
-        made["settlement_item", pk] = figure | {"fiscal_year": names[0], "record": record}
-    of_initiatives = _keys_of(rows, InitiativeFigure, "initiative")
+
+def _tell_initiatives(site, titles, slugs) -> list[dict]:
     page = site.pattern("initiative_detail")
-    for row in read_figures(of_initiatives, "initiative", *INITIATIVE_PATHS):
-        pk, title, slug, year = row[-len(INITIATIVE_PATHS) :]
-        record = {"kind": "initiative", "title": title, "url": page % slug}
-        figure = figure_row(site, row)
-        made["initiative", pk] = figure | {"fiscal_year": year, "record": record}
-    return [made[key] for row in rows if (key := (row.record, row.pk)) in made]
+    return [
+        {"kind": "initiative", "title": title, "url": page % slug}
+        for title, slug in zip(titles, slugs, strict=True)
+    ]
 
 
-def _keys_of(rows, model, record):
-    pks = [row.pk for row in rows if row.record == record]
-    return model.objects.filter(pk__in=pks).order_by()
+# What FlatFigureOut holds.
+FIGURES_OF_ITEMS = FIGURE_FIELDS | {
+    "fiscal_year": RowField((FIGURES.at,), SettlementSite.years),
+    "record": RowField((FIGURES.at, "item__name", "item__code"), _tell_items),
+}
+FIGURES_OF_INITIATIVES = FIGURE_FIELDS | {
+    "fiscal_year": as_read("initiative__fiscal_year"),
+    "record": RowField(("initiative__title", "initiative__slug"), _tell_initiatives),
+}
+
+
+@lru_cache(maxsize=100)
+def _read_of_items(paths) -> Statement:
+    figures = FIGURES.load().filter(pk__in=GivenKeys("keys"))
+    return Statement(figures.order_by().values_list(*paths))
+
+
+@lru_cache(maxsize=100)
+def _read_of_initiatives(paths) -> Statement:
+    figures = InitiativeFigure.objects.filter(pk__in=GivenKeys("keys"))
+    return Statement(add_own_whole(figures, "initiative").order_by().values_list(*paths))
+
+
+def _split_key(key: list) -> list:
+    """Return the key of a settlement's row of that of a figure in the list, which joins some."""
+    _, year, place, position, pk = key
+    department, _, code_order = place.partition(" ")
+    return [year, department, code_order, position, pk]
+
+
+def _join_key(key: list) -> list:
+    year, department, code_order, position, pk = key
+    return ["settlement_item", year, f"{department} {code_order}", position, pk]
 
 
 @router.get("figures", response=Listing[FlatFigureOut], summary="実績値の一覧")
 def list_figures(request, page: Query[FigurePage]):
     """取組と決算項目の実績値を、記録とともに1行ずつ返します。"""
-    return page.answer(request, FigureRows(page), figures_out)
+    return page.answer(request, FigureRows(request, page))

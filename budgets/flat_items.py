@@ -1,97 +1,160 @@
 """Items of settlements as the API lists them: many at a time, in a few narrow queries."""
 
 from collections import defaultdict
-from functools import lru_cache
-from typing import NamedTuple
+from collections.abc import Sequence
+from functools import lru_cache, partial
+from typing import Any, ClassVar, NamedTuple
 
 from django.http import HttpRequest
 
-from portal.api_schemas import SOURCE_PATHS, Site, figure_row, read_figures
-from portal.fiscal_year import format_fiscal_year
-from portal.open_data_columns import add_public_source
+from portal.api_lists import PrimaryKeys
+from portal.api_rows import (
+    FIGURE_FIELDS,
+    SOURCE,
+    Maker,
+    RowField,
+    RowFields,
+    as_read,
+)
+from portal.open_data_columns import add_own_whole
+from portal.prepared import GivenKeys, Statement
 
+from .api_schemas import AMOUNTS
 from .facts import load_breakdowns
 from .item_codes import code_level, code_number, item_label, parent_code
 from .models import FundingSource, SettlementFigure, SettlementItem
+from .settlement_rows import ITEMS, SettlementRows, SettlementSite, load_places
 
-PATHS = {
-    "pk": "pk",
-    "settlement_id": "settlement_id",
-    "code": "code",
-    "name": "name",
-    "body": "body",
-    "easy_summary": "easy_summary",
-    "amount_yen": "amount_yen",
-    "initial_budget_yen": "initial_budget_yen",
-    "supplementary_yen": "supplementary_yen",
-    "carried_in_yen": "carried_in_yen",
-    "budget_yen": "budget_yen",
-    "carried_over_yen": "carried_over_yen",
-    "unused_yen": "unused_yen",
-    "fiscal_year": "settlement__fiscal_year",
-    "department": "settlement__department__slug",
-    "department_name": "settlement__department__name",
-    "program": "program__slug",
-    "program_name": "program__name",
-    "source": SOURCE_PATHS[0],
-    "source_title": SOURCE_PATHS[1],
-    "locator": SOURCE_PATHS[2],
+PROGRAM = ("program__slug", "program__name")
+FUNDING_PATHS = ("item_id", "kind", "amount_yen", *SOURCE.paths)
+# What every item is read with; a list of items begins with it.
+KEYS = (ITEMS.at, *ITEMS.within, "pk")
+
+
+class Stated(NamedTuple):
+    """An item with what its breakdown is compared with."""
+
+    pk: int
+    settlement_id: int
+    code: str
+    amount_yen: int | None
+
+
+class ItemSite(SettlementSite):
+    def figures(self, pks: Sequence[int]) -> list[list[dict]]:
+        maker = Maker(self, FIGURE_FIELDS, (), "item_id")
+        rows = _figures_of(maker.paths).ask(items=list(pks))
+        figures = defaultdict(list)
+        for row, figure in zip(rows, maker.make(rows), strict=True):
+            figures[row[0]].append(figure)
+        return [figures[pk] for pk in pks]
+
+    def funding(self, pks: Sequence[int]) -> list[list[dict]]:
+        funding = defaultdict(list)
+        if rows := _funding_of().ask(items=list(pks)):
+            items, kinds, amounts, *cited = zip(*rows, strict=True)
+            for item, kind, yen, source in zip(
+                items, kinds, amounts, self.sources(*cited), strict=True
+            ):
+                funding[item].append({"kind": kind, "amount_yen": yen, "source": source})
+        return [funding[pk] for pk in pks]
+
+    def breakdowns(self, *columns: Sequence) -> list[dict]:
+        found = load_breakdowns(list(map(Stated, *columns)))
+        return [_tell_breakdown(found[pk]) for pk in columns[0]]
+
+    def programs(self, slugs, names) -> list[dict | None]:
+        page = self.pattern("program_detail")
+        return [
+            slug and {"slug": slug, "name": name, "url": page % slug}
+            for slug, name in zip(slugs, names, strict=True)
+        ]
+
+
+def _of_code(make) -> RowField:
+    return RowField(("code",), lambda site, codes: map(make, codes))
+
+
+def _label_of(code: str) -> str:
+    return item_label(code_level(code), code_number(code))
+
+
+# What FlatItemOut holds.
+ITEM_FIELDS: RowFields = {
+    "code": as_read("code"),
+    "label": _of_code(_label_of),
+    "level": _of_code(code_level),
+    **{name: as_read(name) for name in ("name", "body", "easy_summary", *AMOUNTS)},
+    "parent_code": _of_code(lambda code: parent_code(code) or None),
+    "program": RowField(PROGRAM, ItemSite.programs),
+    "figures": RowField(("pk",), ItemSite.figures),
+    "funding": RowField(("pk",), ItemSite.funding),
+    "breakdown": RowField(("pk", ITEMS.at, "code", "amount_yen"), ItemSite.breakdowns),
+    "source": SOURCE,
+    "url": RowField((ITEMS.at, "code"), ItemSite.addresses),
+    "fiscal_year": RowField((ITEMS.at,), ItemSite.years),
+    "fiscal_year_label": RowField((ITEMS.at,), ItemSite.year_labels),
+    "department": RowField((ITEMS.at,), ItemSite.departments),
 }
-AMOUNTS = [name for name in PATHS if name.endswith("_yen")]
-
-Row = NamedTuple("Row", [(name, object) for name in PATHS])
-name_fiscal_year = lru_cache(format_fiscal_year)
 
 
-def items_out(request: HttpRequest, pks: list[int]) -> list[dict]:
-    """Return what FlatItemOut holds, ready for JSON, of published items by their primary keys.
+class ItemRows:
+    """The items that a page of the list asks for, ready for JSON.
 
-    What is published is not asked again: SQLite would look for it before it looks for the keys.
+    In the usual order they are read settlement by settlement, in another one by their primary keys.
     """
-    site = Site(request)
-    asked = add_public_source(SettlementItem.objects.filter(pk__in=pks).order_by())
-    found = {row[0]: Row(*row) for row in asked.values_list(*PATHS.values())}
-    items = [found[pk] for pk in pks if pk in found]
-    breakdowns, figures, funding = load_breakdowns(items), defaultdict(list), defaultdict(list)
-    of_items = SettlementFigure.objects.filter(item__in=pks).order_by("position", "pk")
-    for row in read_figures(of_items, "item", "item_id"):
-        figures[row[-1]].append(figure_row(site, row))
-    sources = add_public_source(FundingSource.objects.filter(item__in=pks).order_by("pk"))
-    for item, kind, yen, *source in sources.values_list(
-        "item_id", "kind", "amount_yen", *SOURCE_PATHS
-    ):
-        funding[item].append({"kind": kind, "amount_yen": yen, "source": site.source(*source)})
-    page, programs = site.pattern("settlement_item_detail"), site.pattern("program_detail")
-    return [
-        {
-            "code": item.code,
-            "label": item_label(code_level(item.code), code_number(item.code)),
-            "level": code_level(item.code),
-            "name": item.name,
-            "body": item.body,
-            "easy_summary": item.easy_summary,
-            **{name: getattr(item, name) for name in AMOUNTS},
-            "parent_code": parent_code(item.code) or None,
-            "program": item.program
-            and {
-                "slug": item.program,
-                "name": item.program_name,
-                "url": programs % item.program,
-            },
-            "figures": figures[item.pk],
-            "funding": funding[item.pk],
-            "breakdown": _breakdown(breakdowns[item.pk]),
-            "source": site.source(item.source, item.source_title, item.locator),
-            "url": page % (item.fiscal_year, item.department, item.code),
-            "fiscal_year": item.fiscal_year,
-            "fiscal_year_label": name_fiscal_year(item.fiscal_year),
-            "department": {"slug": item.department, "name": item.department_name},
-        }
-        for item in items
-    ]
+
+    told: ClassVar[dict] = {}
+
+    def __init__(self, request: HttpRequest, page):
+        kept = partial(page.keep, request)
+        self.places = kept("places", lambda: load_places(ITEMS, page.list_settlements()))
+        site = ItemSite(request, self.places)
+        self.maker = Maker(site, ITEM_FIELDS, page.list_fields(), *KEYS)
+        self.by_settlement, self.sorted = None, None
+        if page.is_sorted:
+            self.sorted = PrimaryKeys(
+                page.narrow(SettlementItem.objects.published()), page.list_order()
+            )
+        else:
+            self.by_settlement = SettlementRows(
+                ITEMS, self.places, self.maker.paths, page.narrow_items(), kept
+            )
+
+    def count(self) -> int:
+        return (self.sorted or self.by_settlement).count()
+
+    def read(self, limit: int, offset: int = 0, after: list | None = None) -> tuple[list, Any]:
+        if self.sorted:
+            pks, last = self.sorted.read(limit, offset, after)
+            rows = _items(self.maker.paths).ask(keys=pks)
+            made = self.maker.make_by_key([row for row in rows if row[0] in self.places])
+            return [made[pk] for pk in pks if pk in made], last
+        rows = self.by_settlement.take(limit + 1, offset, after)
+        last = self.by_settlement.key_of(rows[limit - 1]) if len(rows) > limit else None
+        return self.maker.make(rows[:limit]), last
 
 
-def _breakdown(result) -> dict:
+@lru_cache(maxsize=100)
+def _items(paths) -> Statement:
+    items = SettlementItem.objects.filter(pk__in=GivenKeys("keys"))
+    return Statement(items.order_by().values_list(*paths))
+
+
+@lru_cache(maxsize=1)
+def _figures_of(paths) -> Statement:
+    figures = SettlementFigure.objects.filter(item__in=GivenKeys("items"))
+    ordered = add_own_whole(figures, "item").order_by("position", "pk")
+    return Statement(ordered.values_list(*paths))
+
+
+@lru_cache(maxsize=1)
+def _funding_of() -> Statement:
+    sources = FundingSource.objects.filter(item__in=GivenKeys("items"))
+    return Statement(sources.order_by("pk").values_list(*FUNDING_PATHS))
+
+
+def _tell_breakdown(result) -> dict:
     percent = result.covered_percent
     return {
         "status": result.status.value,

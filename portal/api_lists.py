@@ -4,30 +4,28 @@ A list declares its row, its order and its filters as a `Page`, and answers by `
 JSON Lines hold all rows unless `limit` is given, and are sent while they are read.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
-from django.core.cache import cache
+import orjson
 from django.core.exceptions import FieldDoesNotExist
 from django.core.signing import BadSignature, Signer
 from django.db.models import F, Model, Q, QuerySet
-from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Schema
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from .api_parameters import MAX_TEXT, TEXT, ParameterError, optional, refusal, require_slugs
 from .csv_text import iter_csv
-from .edition import edition_of
+from .kept import keep
 from .search_index import filter_by_text
 
 MAX_OFFSET = 10**9
 BATCH = 500
-COUNTED_SECONDS = 3600
 CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",
     "jsonl": "application/jsonl; charset=utf-8",
@@ -244,14 +242,24 @@ class Page(Schema):
                 queryset = queryset.filter(**{lookup: value})
         return queryset
 
+    def list_fields(self) -> list[str]:
+        """Return the names of the fields that are asked for, or of which a CSV file has columns."""
+        if self.format == "csv":
+            return list(dict.fromkeys(name.partition(".")[0] for name, _ in self._columns))
+        return _split(self.fields)
+
+    @cached_property
+    def _columns(self) -> list["Column"]:
+        return list_columns(self.row, _split(self.fields)) if self.format == "csv" else []
+
     def answer(
-        self, request: HttpRequest, rows: KeyedRows | CountedRows, make: Callable
+        self, request: HttpRequest, rows: "KeyedRows | CountedRows", make: Callable | None = None
     ) -> HttpResponse:
         """Answer the rows; `make(request, records)` returns what stands for them.
 
-        What it returns as a dict holds all fields of the row in their order, ready for JSON.
+        Without it, they are dicts of the chosen fields, ready for JSON.
         """
-        columns = list_columns(self.row, _split(self.fields)) if self.format == "csv" else []
+        columns = self._columns
         is_whole = self.format != "json" and "limit" not in self.model_fields_set
         count, after = self.read_cursor()
         records, last = rows.read(BATCH if is_whole else self.limit, self.offset, after)
@@ -260,15 +268,12 @@ class Page(Schema):
             if not count:
                 require_slugs({n: (getattr(self, n), m.objects) for n, m in self.named.items()})
 
-        def dump(records) -> Iterator[dict]:
+        def dump(records) -> Iterable[dict]:
+            if make is None:
+                return records
             chosen = set(_split(self.fields)) or None
-            for made in make(request, records):
-                if not isinstance(made, dict):
-                    yield made.model_dump(mode="json", include=chosen)
-                elif chosen:
-                    yield {name: value for name, value in made.items() if name in chosen}
-                else:
-                    yield made
+            made = make(request, records)
+            return (each.model_dump(mode="json", include=chosen) for each in made)
 
         dumped = dump(records)
         if is_whole:
@@ -276,7 +281,7 @@ class Page(Schema):
         following = self.make_link(request, count, last) if last and not is_whole else None
         if self.format == "json":
             body = {"items": list(dumped), "count": count, "next": following, **rows.told}
-            answer = JsonResponse(body, json_dumps_params={"ensure_ascii": False})
+            answer = HttpResponse(dump_json(body), content_type="application/json")
         else:
             write = partial(iter_table, columns) if self.format == "csv" else iter_jsonl
             answer = StreamingHttpResponse(write(dumped), content_type=CONTENT_TYPES[self.format])
@@ -288,19 +293,16 @@ class Page(Schema):
 
     def count(self, request: HttpRequest, rows) -> int:
         """Return how many rows there are, counted once an edition for the same conditions."""
-        if not (edition := edition_of(request)):
-            return rows.count()
-        told = f"{edition.tag} {request.path} {self._signer().salt}"
-        name = f"count:{hashlib.sha256(told.encode()).hexdigest()}"
-        if (count := cache.get(name)) is None:
-            count = rows.count()
-            cache.set(name, count, COUNTED_SECONDS)
-        return count
+        return self.keep(request, "count", rows.count)
+
+    def keep(self, request: HttpRequest, name: str, make: Callable[[], Any]) -> Any:
+        """Return what `make` gives, made once an edition for the same conditions."""
+        return keep(request, f"{name} {request.path} {self._signer.salt}", make)
 
     def make_link(self, request: HttpRequest, count: int, last: list) -> str:
         query = request.GET.copy()
         query.pop("offset", None)
-        query["cursor"] = self._signer().sign_object([count, *last], compress=True)
+        query["cursor"] = self._signer.sign_object([count, *last], compress=True)
         return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
 
     def read_cursor(self) -> tuple[int | None, list | None]:
@@ -314,7 +316,7 @@ class Page(Schema):
                 "Give either offset or cursor.",
             )
         try:
-            count, *last = self._signer().unsign_object(self.cursor)
+            count, *last = self._signer.unsign_object(self.cursor)
         except BadSignature as error:
             raise ParameterError(
                 "cursor",
@@ -323,6 +325,7 @@ class Page(Schema):
             ) from error
         return count, last
 
+    @cached_property
     def _signer(self) -> Signer:
         """Return what signs the cursors of this list under these conditions."""
         asked = self.model_dump(mode="json", exclude=VIEW_PARAMETERS)
@@ -376,6 +379,13 @@ def each(make: Callable[[HttpRequest, Any], Any]) -> Callable:
 
 def _split(text: str | None) -> list[str]:
     return text.split(",") if text is not None else []
+
+
+def dump_json(body: dict) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except TypeError:  # of a whole number beyond 64 bits, for one
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def iter_jsonl(rows: Iterable[dict]) -> Iterator[bytes]:
