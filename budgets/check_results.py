@@ -1,5 +1,6 @@
 """What a check of a settlement found: the answers of `checks`. Pure; no tolerance anywhere."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
@@ -51,17 +52,22 @@ class CheckResult:
     """What a check found at the item `code`; `subject` names the figure that it is about.
 
     `expected` is what the paper states, `actual` what the `operands` add up to, both in `unit`.
+    `say` makes the sentence of it, which most results are never asked for.
     """
 
     check: CheckName
     status: CheckStatus
     code: str
-    message: str
+    say: Callable[["CheckResult"], str] = field(compare=False, repr=False)
     expected: int | Decimal | None = None
     actual: int | Decimal | None = None
     unit: str = "円"
     subject: str = ""
     operands: tuple[Operand, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def message(self) -> str:
+        return self.say(self)
 
     @property
     def difference(self) -> int | Decimal | None:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from typing import NamedTuple
 
 from .check_results import (
@@ -17,12 +17,12 @@ from .check_results import (
     CheckResult,
     CheckStatus,
     Operand,
-    cover_percent,
     format_quantity,
 )
 from .item_codes import code_order, parent_code
 
 EXPENDITURE = "expenditure"
+TERMS = ("決算額", "翌年度繰越額", "不用額")
 
 
 class FigureFacts(NamedTuple):
@@ -74,10 +74,12 @@ def check_items(
     return {code: (tree.breakdown(code), list(tree.check(code))) for code in codes}
 
 
-def check_breakdowns(items: Iterable[ItemFacts]) -> dict[str, CheckResult]:
-    """Return the breakdown of every item by its code, also where no amount is stated."""
+def check_breakdowns(
+    items: Iterable[ItemFacts], codes: Iterable[str] | None = None
+) -> dict[str, CheckResult]:
+    """Return the breakdown of every item, or of some, by code, also where no amount is stated."""
     tree = _Tree(items)
-    return {code: tree.breakdown(code) for code in tree.items}
+    return {code: tree.breakdown(code) for code in (tree.items if codes is None else codes)}
 
 
 def attribute_yen(amount_yen: int, shares: Sequence[Decimal]) -> tuple[list[int], int]:
@@ -127,13 +129,11 @@ class _Tree:
 
     def breakdown(self, code: str) -> CheckResult:
         stated, spent = self.items[code].amount_yen, self.spent_within.get(code)
-        if stated is None:
-            message = "決算額が資料に記載されていないため、内訳と比べられません。"
-        elif spent is None:
-            message = "金額の内訳は資料に記載されていません。"
-        else:
+        if stated is not None and spent is not None:
             return _compared(CheckName.BREAKDOWN, code, stated, spent, "公表された内訳", "決算額")
-        return CheckResult(CheckName.BREAKDOWN, CheckStatus.NONE, code, message, expected=stated)
+        return CheckResult(
+            CheckName.BREAKDOWN, CheckStatus.NONE, code, _say_no_breakdown, expected=stated
+        )
 
     @cached_property
     def spent_within(self) -> dict[str, list[Operand]]:
@@ -141,15 +141,15 @@ class _Tree:
 
         A figure counts unless it is part of another expenditure figure of the same subtree.
         """
-        spent = {}
+        spent = defaultdict(list)
         for code, figure in self.figures.values():
             if figure.kind != EXPENDITURE or figure.amount_yen is None:
                 continue
             wholes = self._wholes(figure)
             operand = Operand(figure.name, figure.amount_yen, "円", code)
-            for above in _lineage(code):
+            for above in (code, *list_above(code)):
                 if not wholes or not any(is_within(whole, above) for whole in wholes):
-                    spent.setdefault(above, []).append(operand)
+                    spent[above].append(operand)
         return spent
 
     def _wholes(self, figure: FigureFacts) -> list[str]:
@@ -211,7 +211,7 @@ class _Tree:
                     CheckName.PARTS,
                     CheckStatus.MISMATCHED,
                     code,
-                    f"{subject}の内訳は、単位が違うため足し合わせられません。",
+                    partial(_say_no_sum, subject),
                     expected=whole.value,
                     unit=whole.unit,
                     subject=whole.name,
@@ -235,26 +235,19 @@ class _Tree:
         if not item.shares:
             return
         percent = sum(item.shares)
-        if percent > 100:
-            message = f"取組に按分された割合の合計が{format_quantity(percent, '%')}で、100%を超えています。"
-            status = CheckStatus.EXCEEDED
-        elif percent < 100:
-            message = f"決算額の{format_quantity(percent, '%')}が取組に按分されています。"
-            status = CheckStatus.PARTIAL
-        else:
-            message, status = "決算額のすべてが取組に按分されています。", CheckStatus.MATCHED
-        if nested := [c for c in self.shared if c != item.code and is_within(c, item.code)]:
+        nested = [c for c in self.shared if c != item.code and is_within(c, item.code)]
+        if nested:
             status = CheckStatus.OVERLAPPING
-            message = (
-                f"この項目と下位の項目（{'、'.join(nested)}）の両方が取組に按分されていて、"
-                "同じ額が二重に数えられます。"
-            )
+        elif percent == 100:
+            status = CheckStatus.MATCHED
+        else:
+            status = CheckStatus.EXCEEDED if percent > 100 else CheckStatus.PARTIAL
         operands = tuple(Operand("按分", share, "%", item.code) for share in item.shares)
         yield CheckResult(
             CheckName.ATTRIBUTION,
             status,
             item.code,
-            message,
+            partial(_say_attribution, nested),
             Decimal(100),
             percent,
             "%",
@@ -262,32 +255,56 @@ class _Tree:
         )
 
 
+def _say_no_breakdown(result: CheckResult) -> str:
+    if result.expected is None:
+        return "決算額が資料に記載されていないため、内訳と比べられません。"
+    return "金額の内訳は資料に記載されていません。"
+
+
+def _say_no_sum(subject: str, result: CheckResult) -> str:
+    return f"{subject}の内訳は、単位が違うため足し合わせられません。"
+
+
+def _say_attribution(nested: list[str], result: CheckResult) -> str:
+    percent = format_quantity(result.actual, "%")
+    match result.status:
+        case CheckStatus.OVERLAPPING:
+            return (
+                f"この項目と下位の項目（{'、'.join(nested)}）の両方が取組に按分されていて、"
+                "同じ額が二重に数えられます。"
+            )
+        case CheckStatus.EXCEEDED:
+            return f"取組に按分された割合の合計が{percent}で、100%を超えています。"
+        case CheckStatus.PARTIAL:
+            return f"決算額の{percent}が取組に按分されています。"
+        case _:
+            return "決算額のすべてが取組に按分されています。"
+
+
 def _check_identity(item: ItemFacts) -> Iterator[CheckResult]:
-    terms = {
-        "決算額": item.amount_yen,
-        "翌年度繰越額": item.carried_over_yen,
-        "不用額": item.unused_yen,
-    }
-    if item.budget_yen is None or None in terms.values():
+    terms = (item.amount_yen, item.carried_over_yen, item.unused_yen)
+    if item.budget_yen is None or None in terms:
         return
-    total = sum(terms.values())
-    if total == item.budget_yen:
-        status = CheckStatus.MATCHED
-        message = "予算現額は、決算額・翌年度繰越額・不用額の合計と一致します。"
-    else:
-        status = CheckStatus.MISMATCHED
-        message = (
-            f"予算現額（{format_quantity(item.budget_yen, '円')}）が、決算額・翌年度繰越額・不用額の合計"
-            f"（{format_quantity(total, '円')}）と一致しません。"
-        )
+    total = sum(terms)
     yield CheckResult(
         CheckName.IDENTITY,
-        status,
+        CheckStatus.MATCHED if total == item.budget_yen else CheckStatus.MISMATCHED,
         item.code,
-        message,
+        _say_identity,
         item.budget_yen,
         total,
-        operands=tuple(Operand(name, yen, "円", item.code) for name, yen in terms.items()),
+        operands=tuple(
+            Operand(name, yen, "円", item.code) for name, yen in zip(TERMS, terms, strict=True)
+        ),
+    )
+
+
+def _say_identity(result: CheckResult) -> str:
+    if result.status == CheckStatus.MATCHED:
+        return "予算現額は、決算額・翌年度繰越額・不用額の合計と一致します。"
+    return (
+        f"予算現額（{format_quantity(result.expected, '円')}）が、決算額・翌年度繰越額・不用額の合計"
+        f"（{format_quantity(result.actual, '円')}）と一致しません。"
     )
 
 
@@ -315,38 +332,43 @@ def _compared(
     subject="",
     is_complete=True,
 ) -> CheckResult:
-    """Compare the sum of the operands with what is stated, and say it in a sentence.
+    """Compare the sum of the operands with what is stated.
 
     `is_complete` False: some summand is not stated, so that an equal sum proves nothing.
     """
-    found = sum(operand.value for operand in operands)
+    operands = tuple(operands)
+    found = sum([operand.value for operand in operands])
     sign = -1 if stated < 0 else 1
     if found == stated:
         status = CheckStatus.MATCHED if is_complete else CheckStatus.PARTIAL
     else:
         status = CheckStatus.EXCEEDED if sign * found > sign * stated else CheckStatus.PARTIAL
+    say = partial(_say_compared, found_name, stated_name, is_complete)
+    return CheckResult(check, status, code, say, stated, found, unit, subject, operands)
+
+
+def _say_compared(found_name: str, stated_name: str, is_complete: bool, result: CheckResult) -> str:
+    stated, found, unit = result.expected, result.actual, result.unit
     printed = f"{stated_name}{format_quantity(stated, unit)}"
     if found == stated:
         message = f"{found_name}は、{printed}と一致します。"
-    elif status == CheckStatus.EXCEEDED:
+    elif result.status == CheckStatus.EXCEEDED:
         message = (
             f"{found_name}は、{printed}を{format_quantity(abs(found - stated), unit)}上回ります。"
         )
-    elif not (covered := cover_percent(stated, found)):
+    elif not (covered := result.covered_percent):
         message = f"{found_name}は{format_quantity(found, unit)}で、{printed}に届きません。"
     else:
         percent = format_quantity(covered, "%")
         message = f"{found_name}は、{printed}の{percent}（{format_quantity(found, unit)}）です。"
-    if not is_complete:
-        message += "決算額の記載がない下位の項目があります。"
-    operands = tuple(operands)
-    return CheckResult(check, status, code, message, stated, found, unit, subject, operands)
+    return message if is_complete else f"{message}決算額の記載がない下位の項目があります。"
 
 
-def _lineage(code: str) -> Iterator[str]:
-    while code:
-        yield code
-        code = parent_code(code)
+@lru_cache(maxsize=10_000)
+def list_above(code: str) -> tuple[str, ...]:
+    """Return the codes above one, the nearest first."""
+    above = parent_code(code)
+    return (above, *list_above(above)) if above else ()
 
 
 def is_within(code: str, above: str) -> bool:

@@ -2,14 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from decimal import Decimal
+from functools import lru_cache
 from operator import attrgetter
 
 from django.db.models import F, Value
 from django.db.models.functions import Concat
 
+from portal.amounts import UNIT_YEN
 from portal.models import MONEY_KINDS, find_amount_yen, name_figure
+from portal.open_data_columns import EXACT
+from portal.prepared import GivenKeys, Statement
 
-from .checks import CheckResult, FigureFacts, ItemFacts, attribute_yen, check_breakdowns
+from .checks import CheckResult, FigureFacts, ItemFacts, attribute_yen, check_breakdowns, list_above
 from .item_codes import LAST_BELOW
 from .models import (
     CostRelation,
@@ -47,7 +52,8 @@ def _load_facts(where: dict, costs=None, items=None) -> dict[int, list[ItemFacts
     of_item = {f"item__{lookup}": value for lookup, value in where.items()}
     costs = InitiativeCost.objects.published() if costs is None else costs
     figures, funding, shares = defaultdict(list), defaultdict(list), defaultdict(list)
-    for item, *values in _read_facts(SettlementFigure.objects.filter(comparable_q(), **of_item)):
+    compared = _read_facts(SettlementFigure.objects.filter(comparable_q(), **of_item))
+    for item, *values in Statement(compared).ask():
         figures[item].append(_make_figure_facts(*values))
     sources = FundingSource.objects.filter(**of_item).order_by("pk")
     for item, amount_yen in sources.values_list("item", "amount_yen"):
@@ -80,20 +86,28 @@ def load_breakdowns(items: Iterable[SettlementItem]) -> dict[int, CheckResult]:
     The items may come from several settlements; the money figures at and below them are read.
     """
     figures = defaultdict(lambda: defaultdict(list))
-    amounts = defaultdict(dict)
+    amounts, keys = defaultdict(dict), {}
     for item in items:
         amounts[item.settlement_id][item.code] = item.amount_yen
-    asked = [item.pk for item in items]
-    for settlement, code, _, *values in dict.fromkeys(_money_within(asked) if asked else []):
+        keys[item.settlement_id, item.code] = item.pk
+    # What stands below another one is read with it.
+    topmost = [
+        pk
+        for (settlement, code), pk in keys.items()
+        if not any((settlement, above) in keys for above in list_above(code))
+    ]
+    found = _money_within().ask(items=topmost) if topmost else ()
+    for settlement, code, _, *values in found:
         figures[settlement][code].append(_make_figure_facts(*values))
-    results = {
-        settlement: check_breakdowns(
+    results = {}
+    for settlement, asked in amounts.items():
+        facts = [
             ItemFacts(code, asked.get(code), figures=tuple(figures[settlement][code]))
             for code in asked.keys() | figures[settlement].keys()
-        )
-        for settlement, asked in amounts.items()
-    }
-    return {item.pk: results[item.settlement_id][item.code] for item in items}
+        ]
+        for code, result in check_breakdowns(facts, asked).items():
+            results[keys[settlement, code]] = result
+    return results
 
 
 def load_attributions(costs: Iterable[InitiativeCost]) -> dict[int, int]:
@@ -128,15 +142,16 @@ def attribute_costs(costs: Iterable[InitiativeCost]) -> dict[int, int]:
     return attributed
 
 
-def _money_within(items: list[int]):
-    """Return the money figures of some items and of all below them; some of them twice."""
+@lru_cache(maxsize=1)
+def _money_within() -> Statement:
+    """Return what asks for the money figures of some items and of all below them."""
     own_order = F("item__settlement__items__code_order")
     figures = SettlementFigure.objects.filter(
         kind__in=MONEY_KINDS,
-        item__settlement__items__in=items,
+        item__settlement__items__in=GivenKeys("items"),
         item__code_order__range=(own_order, Concat(own_order, Value(LAST_BELOW))),
     )
-    return _read_facts(figures, "item__settlement_id", "item__code")
+    return Statement(_read_facts(figures, "item__settlement_id", "item__code"))
 
 
 def _read_facts(figures, *more: str):
@@ -150,5 +165,14 @@ def make_figure_facts(figure: SettlementFigure) -> FigureFacts:
 
 
 def _make_figure_facts(key, group, label, measure, kind, value, unit, part_of) -> FigureFacts:
-    name, amount_yen = name_figure(group, label, measure), find_amount_yen(value, unit)
-    return FigureFacts(key, name, kind, value, unit, amount_yen, part_of, group)
+    """Return the facts of a figure; `value` may be what a database keeps of it."""
+    number = value if type(value) is Decimal else EXACT.create_decimal_from_float(value)
+    name, amount_yen = name_figure(group, label, measure), _find_amount_yen(number, unit)
+    return FigureFacts(key, name, kind, number, unit, amount_yen, part_of, group)
+
+
+def _find_amount_yen(number: Decimal, unit: str) -> int | None:
+    if unit not in UNIT_YEN:
+        return None
+    whole = int(number)
+    return whole * UNIT_YEN[unit] if whole == number else find_amount_yen(number, unit)

@@ -1,5 +1,6 @@
 """Codes and printed labels of the nodes of a settlement's tree. Pure."""
 
+from functools import lru_cache
 from string import ascii_lowercase
 
 CODE_PATTERN = r"[1-9][0-9]{0,3}(\.[1-9][0-9]{0,3})*"
@@ -27,6 +28,7 @@ def parent_code(code: str) -> str:
     return code.rpartition(".")[0]
 
 
+@lru_cache(maxsize=10_000)
 def code_order(code: str) -> str:
     """Return a text that sorts as the numbers do: "1.10" -> "0001.0010", after "0001.0002".
 
