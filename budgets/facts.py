@@ -83,7 +83,8 @@ def make_item_facts(item, figures, funding, shares) -> ItemFacts:
 def load_breakdowns(items: Iterable[SettlementItem]) -> dict[int, CheckResult]:
     """Return the breakdown of each of some items by its primary key, in one query.
 
-    The items may come from several settlements; the money figures at and below them are read.
+    The items may come from several settlements; the money figures at and below them are read, but
+    not what they are called.
     """
     figures = defaultdict(lambda: defaultdict(list))
     amounts, keys = defaultdict(dict), {}
@@ -97,8 +98,9 @@ def load_breakdowns(items: Iterable[SettlementItem]) -> dict[int, CheckResult]:
         if not any((settlement, above) in keys for above in list_above(code))
     ]
     found = _money_within().ask(items=topmost) if topmost else ()
-    for settlement, code, _, *values in found:
-        figures[settlement][code].append(_make_figure_facts(*values))
+    for settlement, code, key, kind, value, unit, part_of in found:
+        facts = _make_figure_facts(key, "", "", "", kind, value, unit, part_of)
+        figures[settlement][code].append(facts)
     results = {}
     for settlement, asked in amounts.items():
         facts = [
@@ -151,13 +153,13 @@ def _money_within() -> Statement:
         item__settlement__items__in=GivenKeys("items"),
         item__code_order__range=(own_order, Concat(own_order, Value(LAST_BELOW))),
     )
-    return Statement(_read_facts(figures, "item__settlement_id", "item__code"))
+    paths = ("item__settlement_id", "item__code", "pk", "kind", "value", "unit", "part_of_id")
+    return Statement(figures.order_by("item_id", "position", "pk").values_list(*paths))
 
 
-def _read_facts(figures, *more: str):
-    """Return what is asked of some figures, their items, and what `_make_figure_facts` takes."""
-    ordered = figures.order_by("item_id", "position", "pk")
-    return ordered.values_list(*more, "item_id", *FIGURE)
+def _read_facts(figures):
+    """Return the items of some figures, and what `_make_figure_facts` takes."""
+    return figures.order_by("item_id", "position", "pk").values_list("item_id", *FIGURE)
 
 
 def make_figure_facts(figure: SettlementFigure) -> FigureFacts:

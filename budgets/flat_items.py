@@ -16,7 +16,7 @@ from portal.api_rows import (
     RowFields,
     as_read,
 )
-from portal.open_data_columns import add_own_whole
+from portal.open_data_columns import FIGURE_KEYS
 from portal.prepared import GivenKeys, Statement
 
 from .api_schemas import AMOUNTS
@@ -42,7 +42,7 @@ class Stated(NamedTuple):
 
 class ItemSite(SettlementSite):
     def figures(self, pks: Sequence[int]) -> list[list[dict]]:
-        maker = Maker(self, FIGURE_FIELDS, (), "item_id")
+        maker = Maker(self, FIGURES_OF_ITEMS, (), "item_id")
         rows = _figures_of(maker.paths).ask(items=list(pks))
         figures = defaultdict(list)
         for row, figure in zip(rows, maker.make(rows), strict=True):
@@ -69,6 +69,27 @@ class ItemSite(SettlementSite):
             slug and {"slug": slug, "name": name, "url": page % slug}
             for slug, name in zip(slugs, names, strict=True)
         ]
+
+
+def _tell_wholes(site, items, keys, wholes, *columns) -> list[dict | None]:
+    """Return what each figure is a part of, which is told where it stands at the same item.
+
+    There it is among the figures themselves.
+    """
+    found = {(item, key): place for place, (item, key) in enumerate(zip(items, keys, strict=True))}
+    places = map(found.get, zip(items, wholes, strict=True))
+    return [
+        None
+        if place is None
+        else {name: column[place] for name, column in zip(FIGURE_KEYS, columns, strict=True)}
+        for place in places
+    ]
+
+
+# What FigureOut holds, of all figures of some items.
+FIGURES_OF_ITEMS = FIGURE_FIELDS | {
+    "part_of": RowField(("item_id", "pk", "part_of_id", *FIGURE_KEYS), _tell_wholes)
+}
 
 
 def _of_code(make) -> RowField:
@@ -144,8 +165,7 @@ def _items(paths) -> Statement:
 @lru_cache(maxsize=1)
 def _figures_of(paths) -> Statement:
     figures = SettlementFigure.objects.filter(item__in=GivenKeys("items"))
-    ordered = add_own_whole(figures, "item").order_by("position", "pk")
-    return Statement(ordered.values_list(*paths))
+    return Statement(figures.order_by("position", "pk").values_list(*paths))
 
 
 @lru_cache(maxsize=1)

@@ -302,7 +302,7 @@ class Page(Schema):
     def make_link(self, request: HttpRequest, count: int, last: list) -> str:
         query = request.GET.copy()
         query.pop("offset", None)
-        query["cursor"] = self._signer.sign_object([count, *last], compress=True)
+        query["cursor"] = self._signer.sign_object([count, *last])
         return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
 
     def read_cursor(self) -> tuple[int | None, list | None]:

@@ -43,11 +43,14 @@ class Site:
 
     def sources(self, documents: Iterable[int | None], locators: Iterable[str]) -> list[dict]:
         """Return what SourceOut holds; nothing of a document that is not public."""
-        public = self.documents
-        return [
-            public[document] | {"locator": locator} if document in public else NO_SOURCE
-            for document, locator in zip(documents, locators, strict=True)
-        ]
+        cited, public = list(zip(documents, locators, strict=True)), self.documents
+        told = {
+            (document, locator): public[document] | {"locator": locator}
+            if document in public
+            else NO_SOURCE
+            for document, locator in set(cited)
+        }
+        return [told[each] for each in cited]
 
 
 def _list_documents() -> list[tuple]:

@@ -17,6 +17,9 @@ handler500 = "portal.outage.answer_error"
 
 urlpatterns = [
     path("", views.home, name="home"),
+    path("api/v1/", RedirectView.as_view(pattern_name="api_docs")),
+    path("api/v1/docs", api_docs, name="api_docs"),
+    path("api/v1/", api.urls),
     path("departments/", views.department_list, name="department_list"),
     path("departments/<slug:slug>/", views.department_detail, name="department_detail"),
     path("documents/", views.document_list, name="document_list"),
@@ -43,8 +46,5 @@ urlpatterns = [
     path("", include("budgets.urls")),
     path("", include("portal.open_data")),
     path("", include("portal.embeds")),
-    path("api/v1/", RedirectView.as_view(pattern_name="api_docs")),
-    path("api/v1/docs", api_docs, name="api_docs"),
-    path("api/v1/", api.urls),
     path("admin/", admin.site.urls),
 ]
