@@ -1,6 +1,5 @@
 """Settlements, their items and the results of the checks in the API."""
 
-from collections import defaultdict
 from typing import Annotated, ClassVar, Literal
 
 from django.db.models import Prefetch
@@ -9,7 +8,7 @@ from ninja import Query, Router
 from pydantic import Field, WithJsonSchema
 
 from portal.addresses import redirect_former_slug
-from portal.api_lists import CountedRows, Page, SortedPage, TextPage, each
+from portal.api_lists import CountedRows, Page, SortedPage, TextPage, answer_json, each
 from portal.api_parameters import (
     DEPARTMENT,
     FISCAL_YEAR,
@@ -26,7 +25,6 @@ from .api_schemas import (
     AMOUNTS,
     FlatCheckOut,
     FlatItemOut,
-    NestedItemOut,
     OneItemOut,
     SettlementDetailOut,
     SettlementOut,
@@ -37,12 +35,12 @@ from .api_schemas import (
     policy_out,
     settlement_fields,
 )
-from .checks import CheckStatus, check_breakdowns, check_items, check_settlement
-from .facts import load_attributions, load_facts_within, load_item_facts
-from .flat_items import ItemRows
+from .checks import CheckStatus, check_items
+from .facts import load_attributions, load_facts_within
+from .flat_items import ItemRows, nest_items
 from .former_codes import redirect_former_code
 from .found_checks import FoundChecks
-from .item_codes import CODE_PATTERN, MAX_LEVEL, parent_code
+from .item_codes import CODE_PATTERN, MAX_LEVEL
 from .models import (
     FundingSource,
     InitiativeCost,
@@ -192,33 +190,16 @@ def get_settlement(request, fiscal_year: FiscalYear, department: Slug):
     )
     efforts = PriorityEffort.objects.published().select_related("item")
     policies = PriorityPolicy.objects.published().filter(settlement=settlement)
-    return SettlementDetailOut(
+    whole = SettlementDetailOut(
         **settlement_fields(request, settlement),
         introduction=settlement.introduction,
         easy_summary=settlement.easy_summary,
         priority_policies=[
             policy_out(policy) for policy in policies.prefetch_related(Prefetch("efforts", efforts))
         ],
-        items=nested_items(request, settlement),
+        items=[],
     )
-
-
-def nested_items(request, settlement) -> list[NestedItemOut]:
-    """Return the topmost items with all below them; one whose parent is missing is topmost."""
-    facts = load_item_facts([settlement])[settlement.pk]
-    breakdowns, checks = check_breakdowns(facts), defaultdict(list)
-    for result in check_settlement(facts):
-        checks[result.code].append(check_fields(result))
-    topmost, by_code = [], {}
-    for item in items().filter(settlement=settlement).order_by("code_order"):
-        nested = by_code[item.code] = NestedItemOut(
-            **item_fields(request, item, breakdowns[item.code]),
-            checks=checks[item.code],
-            children=[],
-        )
-        parent = by_code.get(parent_code(item.code))
-        (parent.children if parent else topmost).append(nested)
-    return topmost
+    return answer_json(whole.model_dump(mode="json") | {"items": nest_items(request, settlement)})
 
 
 @router.get(

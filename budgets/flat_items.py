@@ -19,11 +19,12 @@ from portal.api_rows import (
 from portal.open_data_columns import FIGURE_KEYS
 from portal.prepared import GivenKeys, Statement
 
-from .api_schemas import AMOUNTS
-from .facts import load_breakdowns
+from .api_schemas import AMOUNTS, ItemOut, check_fields
+from .checks import check_breakdowns, check_settlement
+from .facts import load_breakdowns, load_item_facts
 from .item_codes import code_level, code_number, item_label, parent_code
-from .models import FundingSource, SettlementFigure, SettlementItem
-from .settlement_rows import ITEMS, SettlementRows, SettlementSite, load_places
+from .models import FundingSource, Settlement, SettlementFigure, SettlementItem
+from .settlement_rows import ITEMS, SettlementRows, SettlementSite, load_places, read_settlement
 
 PROGRAM = ("program__slug", "program__name")
 FUNDING_PATHS = ("item_id", "kind", "amount_yen", *SOURCE.paths)
@@ -156,6 +157,31 @@ class ItemRows:
         return self.maker.make(rows[:limit]), last
 
 
+def nest_items(request: HttpRequest, settlement: Settlement) -> list[dict]:
+    """Return the topmost items of a public settlement as NestedItemOut holds them, ready for JSON.
+
+    Each with all below it; one whose parent is missing is topmost.
+    """
+    facts = load_item_facts([settlement])[settlement.pk]
+    breakdowns, checks = check_breakdowns(facts), defaultdict(list)
+    for result in check_settlement(facts):
+        checks[result.code].append(_tell_check(result))
+    site = ItemSite(request, load_places(ITEMS, Settlement.objects.filter(pk=settlement.pk)))
+    fields = {name: ITEM_FIELDS[name] for name in ItemOut.model_fields} | {
+        "breakdown": _of_code(lambda code: _tell_breakdown(breakdowns[code])),
+        "checks": _of_code(checks.__getitem__),
+        "children": _of_code(lambda code: []),
+    }
+    maker = Maker(site, fields, (), *KEYS)
+    rows = read_settlement(ITEMS, maker.paths, settlement.pk)
+    by_code = {item["code"]: item for item in maker.make(rows)}
+    topmost = []
+    for item in by_code.values():
+        parent = by_code.get(item["parent_code"])
+        (parent["children"] if parent else topmost).append(item)
+    return topmost
+
+
 @lru_cache(maxsize=100)
 def _items(paths) -> Statement:
     items = SettlementItem.objects.filter(pk__in=GivenKeys("keys"))
@@ -174,11 +200,20 @@ def _funding_of() -> Statement:
     return Statement(sources.order_by("pk").values_list(*FUNDING_PATHS))
 
 
+def _tell_check(result) -> dict:
+    """Return what CheckOut holds, ready for JSON."""
+    return check_fields(result) | {"covered_percent": _tell_percent(result)}
+
+
 def _tell_breakdown(result) -> dict:
-    percent = result.covered_percent
     return {
         "status": result.status.value,
         "covered_yen": result.actual,
-        "covered_percent": None if percent is None else float(percent),
+        "covered_percent": _tell_percent(result),
         "message": result.message,
     }
+
+
+def _tell_percent(result) -> float | None:
+    percent = result.covered_percent
+    return None if percent is None else float(percent)

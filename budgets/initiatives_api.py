@@ -135,26 +135,30 @@ class InitiativePage(TextPage):
 
 
 def initiatives():
+    """Return public initiatives with lists of all that belongs to them.
+
+    They are plain lists, because Django would make a query of each list of each initiative.
+    """
     figures = InitiativeFigure.objects.published().select_related("source", "part_of")
     costs = InitiativeCost.objects.published().select_related("item__settlement__department")
     return (
         Initiative.objects.published()
         .select_related("pillar", "report", "source")
         .prefetch_related(
-            "departments",
-            "places",
-            Prefetch("distinctions", Distinction.objects.published()),
-            Prefetch("figures", figures.order_by("position", "pk")),
-            Prefetch("images", InitiativeImage.objects.published()),
-            Prefetch("links", InitiativeLink.objects.published()),
-            Prefetch("costs", costs),
+            Prefetch("departments", to_attr="listed_departments"),
+            Prefetch("places", to_attr="listed_places"),
+            Prefetch("distinctions", Distinction.objects.published(), "listed_distinctions"),
+            Prefetch("figures", figures.order_by("position", "pk"), "listed_figures"),
+            Prefetch("images", InitiativeImage.objects.published(), "listed_images"),
+            Prefetch("links", InitiativeLink.objects.published(), "listed_links"),
+            Prefetch("costs", costs, "listed_costs"),
         )
     )
 
 
 def initiatives_out(request: HttpRequest, initiatives: list[Initiative]) -> list[InitiativeOut]:
     attributed = load_attributions(
-        cost for initiative in initiatives for cost in initiative.costs.all()
+        cost for initiative in initiatives for cost in initiative.listed_costs
     )
     return [initiative_out(request, initiative, attributed) for initiative in initiatives]
 
@@ -174,11 +178,11 @@ def initiative_out(
         fiscal_year=initiative.fiscal_year,
         occurred_on=initiative.occurred_on,
         period=initiative.period,
-        departments=[department_ref(each) for each in initiative.departments.all()],
-        places=[PlaceOut(code=place.code, name=place.name) for place in initiative.places.all()],
-        distinctions=[each.name for each in initiative.distinctions.all()],
-        figures=[figure_fields(request, figure) for figure in initiative.figures.all()],
-        costs=[cost_out(request, cost, attributed) for cost in initiative.costs.all()],
+        departments=[department_ref(each) for each in initiative.listed_departments],
+        places=[PlaceOut(code=place.code, name=place.name) for place in initiative.listed_places],
+        distinctions=[each.name for each in initiative.listed_distinctions],
+        figures=[figure_fields(request, figure) for figure in initiative.listed_figures],
+        costs=[cost_out(request, cost, attributed) for cost in initiative.listed_costs],
         images=[
             ImageOut(
                 url=url_of(request, image),
@@ -186,9 +190,9 @@ def initiative_out(
                 credit=image.credit,
                 licence=image.licence,
             )
-            for image in initiative.images.all()
+            for image in initiative.listed_images
         ],
-        links=[LinkOut(title=link.title, url=link.url) for link in initiative.links.all()],
+        links=[LinkOut(title=link.title, url=link.url) for link in initiative.listed_links],
         source=source_of(request, initiative),
         url=url_of(request, initiative),
     )

@@ -195,7 +195,7 @@ class SettlementRows:
         of_place, within = self.kind.split(after or ())
         is_one, is_after = len(pks) == 1, self.kind.key_of(self.places[pks[0]]) == of_place
         if self.records is None:
-            statement = _compile(self.kind, self.paths, is_one, is_after)
+            statement = _compile(self.kind, self.paths, is_one=is_one, is_after=is_after)
         else:
             statement = Statement(_select(self.kind, self.records, self.paths, is_one, is_after))
         given = {"settlement": pks[0], "settlements": pks}
@@ -204,9 +204,14 @@ class SettlementRows:
         return statement.ask(limit, offset, **given)
 
 
+def read_settlement(kind: Kind, paths: tuple[str, ...], pk: int) -> list[tuple]:
+    """Return all rows of a settlement in their order."""
+    return _compile(kind, paths, is_one=True, is_after=False).ask(settlement=pk)
+
+
 @lru_cache(maxsize=200)
-def _compile(kind: Kind, *how) -> Statement:
-    return Statement(_select(kind, kind.load(), *how))
+def _compile(kind: Kind, paths, is_one: bool, is_after: bool) -> Statement:
+    return Statement(_select(kind, kind.load(), paths, is_one, is_after))
 
 
 def _select(kind: Kind, records: QuerySet, paths, is_one: bool, is_after: bool) -> QuerySet:

@@ -281,7 +281,7 @@ class Page(Schema):
         following = self.make_link(request, count, last) if last and not is_whole else None
         if self.format == "json":
             body = {"items": list(dumped), "count": count, "next": following, **rows.told}
-            answer = HttpResponse(dump_json(body), content_type="application/json")
+            answer = answer_json(body)
         else:
             write = partial(iter_table, columns) if self.format == "csv" else iter_jsonl
             answer = StreamingHttpResponse(write(dumped), content_type=CONTENT_TYPES[self.format])
@@ -381,11 +381,13 @@ def _split(text: str | None) -> list[str]:
     return text.split(",") if text is not None else []
 
 
-def dump_json(body: dict) -> bytes:
+def answer_json(body: dict) -> HttpResponse:
+    """Answer what is ready for JSON, numbers of any size among it."""
     try:
-        return orjson.dumps(body)
-    except TypeError:  # of a whole number beyond 64 bits, for one
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        text = orjson.dumps(body)
+    except TypeError:  # of a whole number beyond 64 bits
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return HttpResponse(text, content_type="application/json")
 
 
 def iter_jsonl(rows: Iterable[dict]) -> Iterator[bytes]:
