@@ -140,15 +140,17 @@ class Search:
             return self._list_uncounted()
         # Of a thousand items most share their choices with others.
         rows = Counter((kind, choices) for _, kind, choices in self._gate.list_choices(self._all))
-        by_kind = Counter()
+        by_kind, made = Counter(), _list_made(self.narrowing)
         for (kind, choices), number in rows.items():
-            by_kind[kind] += number * _is_within(choices, self.narrowing)
-        facets = {"kind": [FacetValue(k, KINDS[k], by_kind[k]) for k in KINDS if by_kind[k]]}
+            if _is_within(choices, made):
+                by_kind[kind] += number
+        facets = {"kind": [FacetValue(k, KINDS[k], by_kind[k]) for k in KINDS if k in by_kind]}
         for place, facet in enumerate(FACETS):
-            others, counts = self.narrowing | {facet: None}, Counter()
+            counts, others = Counter(), [each for each in made if each[0] != place]
             for (kind, choices), number in rows.items():
                 if kind in self.kinds and _is_within(choices, others):
-                    counts.update(dict.fromkeys(choices[place], number))
+                    for choice in choices[place]:
+                        counts[choice] += number
             facets[facet] = [
                 FacetValue(str(value), label, count)
                 for (_, value, label), count in sorted(counts.items())
@@ -287,11 +289,11 @@ def suggest(query: str, kinds: Iterable[str] | None = None) -> list[Suggestion]:
 
 def _narrow(gate: Gate, numbers: list[int], kinds: list[str], narrowing: dict) -> list[int]:
     """Return those of the entries that are public, of these kinds, and belong to the choices made."""
-    public = gate.pick(numbers, kinds)
-    if not _list_made(narrowing):
+    public, made = gate.pick(numbers, kinds), _list_made(narrowing)
+    if not made:
         return public
     choices = gate.list_choices(public)
-    return sorted(number for number, _, each in choices if _is_within(each, narrowing))
+    return sorted(number for number, _, each in choices if _is_within(each, made))
 
 
 def _list_made(narrowing: dict) -> list[tuple[int, int | str]]:
@@ -299,11 +301,8 @@ def _list_made(narrowing: dict) -> list[tuple[int, int | str]]:
     return [(FACETS.index(f), value) for f, value in narrowing.items() if value is not None]
 
 
-def _is_within(choices: Choices, narrowing: dict) -> bool:
-    return all(
-        any(value == choice[1] for choice in choices[place])
-        for place, value in _list_made(narrowing)
-    )
+def _is_within(choices: Choices, made: list[tuple[int, int | str]]) -> bool:
+    return all(any(value == choice[1] for choice in choices[place]) for place, value in made)
 
 
 def _read_shown(gate: Gate, numbers: list[int]) -> dict[int, Entry]:

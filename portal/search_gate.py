@@ -58,11 +58,15 @@ class Gate:
         """Yield number, kind and choices of those of the entries that are public."""
         for kind, own in _by_kind(numbers):
             if kind in WHOLES:
-                (path, whole), meta = WHOLES[kind], SEARCHABLES[kind].model._meta
+                path, whole = WHOLES[kind]
+                first, first_whole, meta = (
+                    first_id(kind),
+                    first_id(whole),
+                    SEARCHABLES[kind].model._meta,
+                )
                 columns = f"id, {meta.get_field(path).column}"
-                pks = [number - first_id(kind) for number in own]
-                belonging = read_rows(meta.db_table, columns, pks)
-                found = [(first_id(kind) + pk, first_id(whole) + of) for pk, of in belonging]
+                belonging = read_rows(meta.db_table, columns, [number - first for number in own])
+                found = [(first + pk, first_whole + of) for pk, of in belonging]
             else:
                 whole, found = kind, [(number, number) for number in own]
             public = self.read(whole)
