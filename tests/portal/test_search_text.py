@@ -362,6 +362,28 @@ def test_every_marked_span_holds_a_term(text, query):
         assert any(term.text in normalise(text[start:end]) for term in terms)
 
 
+@given(text=JAPANESE, query=JAPANESE)
+def test_marks_are_the_same_whether_a_text_is_searched_as_written_or_in_its_normal_form(
+    text, query
+):
+    terms = parse_query(query)
+    # What vanishes lets the whole text be brought into its normal form; the comma keeps it apart.
+    assert find_spans(text, terms) == find_spans(f"{text}、\u200d", terms)
+
+
+def test_a_character_that_stands_for_several_is_marked_whole():
+    assert find_spans("第⑩回の10件", parse_query("10")) == [(1, 2), (4, 6)]
+    assert find_spans("第⑩回の温泉", parse_query("温泉")) == [(4, 6)]
+    assert find_spans("センタｰの案内", parse_query("せんたー")) == [(0, 4)]
+
+
+def test_each_kanji_is_its_own_normal_form_or_a_variant():
+    kanji = {chr(code) for code in range(ord("一"), ord("鿿") + 1)}
+    assert {each for each in kanji if normalise(each) != each} == {
+        each for each in kanji if ord(each) in VARIANTS
+    }
+
+
 def test_an_excerpt_stands_about_the_first_hit():
     terms = parse_query("温泉")
     assert make_excerpt("群馬県の温泉", terms) == [("群馬県の", False), ("温泉", True)]
