@@ -1,24 +1,12 @@
 """The pieces that answers of several apps are made of. All fields are always there."""
 
-from collections.abc import Sequence
 from decimal import Decimal
-from functools import cached_property
 from typing import Generic, TypeVar
 
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from pydantic import BaseModel, Field
 
-from .addresses import address_pattern
 from .models import Cited, Department, Figure, FigureKind
-from .open_data_columns import (
-    FIGURE_KEYS,
-    add_own_whole,
-    add_public_source,
-    read_values,
-    tidy_number,
-    yen_of,
-)
 
 Answer = TypeVar("Answer")
 
@@ -103,31 +91,6 @@ def url_of(request: HttpRequest, record) -> str:
     return request.build_absolute_uri(record.get_absolute_url())
 
 
-SOURCE_PATHS = ("public_source__slug", "public_source__title", "locator")
-
-
-class Site:
-    """Writes the addresses of many records for one request."""
-
-    def __init__(self, request: HttpRequest):
-        self.base = request.build_absolute_uri("/").removesuffix("/").replace("%", "%%")
-
-    def pattern(self, page: str) -> str:
-        """Return the address of a page, named as in urls.py, with %s for each part."""
-        return self.base + address_pattern(page)
-
-    @cached_property
-    def documents(self) -> str:
-        return self.pattern("document_detail")
-
-    def source(self, slug: str | None, title: str | None, locator: str) -> dict:
-        """Return what SourceOut holds, ready for JSON, of what stands at SOURCE_PATHS."""
-        if slug is None:
-            return {"document": None, "title": None, "url": None, "locator": ""}
-        url = self.documents % slug
-        return {"document": slug, "title": title, "url": url, "locator": locator}
-
-
 def source_of(request: HttpRequest, cited: Cited) -> SourceOut:
     """Return where a record is printed; nothing of a document that is not public."""
     if document := cited.public_source:
@@ -162,40 +125,6 @@ def figure_fields(request: HttpRequest, figure: Figure) -> dict:
         "note": figure.note,
         "part_of": _key_of(whole) if whole else None,
         "source": source_of(request, figure),
-    }
-
-
-# What `load_cited_figures` reads, in the order in which `figure_row` takes it.
-FIGURE_PATHS = (
-    *("group", "label", "measure", "period", "kind", "value", "unit", "as_printed", "note"),
-    *(f"own_whole__{name}" for name in FIGURE_KEYS),
-    *SOURCE_PATHS,
-)
-
-
-def read_figures(figures: QuerySet, owner: str, *paths: str) -> QuerySet:
-    """Return tuples of FIGURE_PATHS, then what stands at more paths; `owner` is the record."""
-    figures = add_own_whole(add_public_source(figures), owner)
-    return read_values(figures, (*FIGURE_PATHS, *paths))
-
-
-def figure_row(site: Site, row: Sequence) -> dict:
-    """Return what FigureOut holds, ready for JSON, of what `read_figures` gives."""
-    group, label, measure, period, kind, value, unit, as_printed, note = row[:9]
-    own_whole = row[9:13]
-    return {
-        "group": group,
-        "label": label,
-        "measure": measure,
-        "period": period,
-        "kind": kind,
-        "value": number_of(tidy_number(value)),
-        "unit": unit,
-        "amount_yen": yen_of(value, unit),
-        "as_printed": as_printed,
-        "note": note,
-        "part_of": None if own_whole[1] is None else dict(zip(FIGURE_KEYS, own_whole, strict=True)),
-        "source": site.source(*row[13:16]),
     }
 
 
