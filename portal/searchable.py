@@ -270,9 +270,12 @@ def rebuild_all():
     return {kind: rebuild(kind) for kind in SEARCHABLES}
 
 
-def fill_index(plan=(), using="default", **kwargs):
-    """Write the entries after migrations that took all of them away."""
-    if plan and using == "default" and not SearchEntry.objects.exists():
+def fill_index(plan=None, using="default", **kwargs):
+    """Write the entries after migrations that took all of them away, now or in a run that was killed.
+
+    Without a plan it is no `migrate` that asks: a database was emptied.
+    """
+    if plan is not None and using == "default" and not SearchEntry.objects.exists():
         rebuild_all()
 
 

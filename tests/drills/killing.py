@@ -60,8 +60,20 @@ def serve():
     from tests.drills import operations  # noqa: F401  so that each fork has it
 
     setup_test_environment()
+    _load_what_forks_share()
     for line in sys.stdin:
         print(json.dumps(_fork(json.loads(line))), flush=True)
+
+
+def _load_what_forks_share():
+    """Read addresses and templates once: a fork that does it itself takes a second for that alone."""
+    from django.conf import settings
+    from django.template.loader import get_template
+    from django.urls import reverse
+
+    reverse("admin:index")
+    for path in (settings.BASE_DIR / "templates").rglob("*.html"):
+        get_template(str(path.relative_to(settings.BASE_DIR / "templates")))
 
 
 def _fork(order: dict) -> dict:
@@ -120,7 +132,7 @@ def _do(order: dict, pipe: int):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     connection.settings_dict["NAME"] = order["database"]
     timezone.datetime = _Clock
-    if order.get("is_later") or order.get("operation") == "swap":
+    if order.get("is_later") or order.get("operation") == "swap" or order["do"] == "unmigrate":
         _Clock.stands_at = LATER
     notes = order.get("notes")
     match order["do"]:

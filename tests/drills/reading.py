@@ -36,10 +36,8 @@ class Process:
 
 def make_world() -> list[str]:
     """Make one record of every kind; return all public addresses."""
-    from django.contrib.contenttypes.models import ContentType
-
     from budgets.models import FormerCode
-    from portal.models import FormerSlug, Transition
+    from portal.models import FormerSlug
     from tests import public_pages
 
     world = public_pages.make_world()
@@ -47,17 +45,15 @@ def make_world() -> list[str]:
     department.successors.add(*type(department).objects.exclude(pk=department.pk))
     FormerSlug.objects.create(model="portal.department", slug="mae", object_id=department.pk)
     FormerCode.objects.create(settlement=item.settlement, code="9", item=item)
-    Transition.objects.create(
-        content_type=ContentType.objects.get_for_model(item.settlement),
-        object_id=item.settlement_id,
-        action="approve",
-        before="in_review",
-        after="published",
-    )
+    item.settlement.introduction = "架空の概要"
+    item.settlement.save()
     return [
-        address
-        for address in public_pages.list_addresses(public_pages.arguments_of(**world))
-        if address not in ("/favicon.ico", "/healthz")
+        *("/departments/mae/", f"{item.settlement.get_absolute_url()}9/", "/search/?q=架空"),
+        *(
+            address
+            for address in public_pages.list_addresses(public_pages.arguments_of(**world))
+            if address not in ("/favicon.ico", "/healthz")
+        ),
     ]
 
 
@@ -74,8 +70,11 @@ def read(addresses: list[str]) -> dict[str, str]:
     return found
 
 
-def change(label: str) -> int:
-    """Change the words and numbers of all rows of a model, by one statement without a signal."""
+def change(label: str, is_gone: bool) -> int:
+    """Change the words and numbers of all rows of a model, or take them away.
+
+    By one statement without a signal; returns how many rows.
+    """
     from django.apps import apps
     from django.db import models
     from django.db.models.functions import Concat
@@ -106,7 +105,7 @@ def change(label: str) -> int:
         ):
             changed[field.name] = models.F(field.name) + 1
     rows = model._base_manager.all()
-    return rows.update(**changed) if changed else rows._raw_delete(rows.db)
+    return rows.update(**changed) if changed and not is_gone else rows._raw_delete(rows.db)
 
 
 def serve():

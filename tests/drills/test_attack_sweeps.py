@@ -67,6 +67,7 @@ def grows_at_most_by(work, make, size: int, power: float) -> bool:
     return False
 
 
+@pytest.mark.own_servers
 class TestExpressions:
     def test_all_are_found(self):
         found, made = find_patterns()
@@ -165,6 +166,7 @@ READERS = {
 }
 
 
+@pytest.mark.own_servers
 @pytest.mark.parametrize("reader", READERS)
 def test_no_text_takes_a_reader_much_more_than_its_length(reader):
     slow = [
@@ -175,12 +177,14 @@ def test_no_text_takes_a_reader_much_more_than_its_length(reader):
     assert slow == []
 
 
+@pytest.mark.own_servers
 @pytest.mark.parametrize("name", sorted(HEAVY & set(WORKBOOKS)))
 def test_a_heavy_workbook_is_refused(name):
     with pytest.raises(SpreadsheetError):
         read_xlsx(WORKBOOKS[name](), max_rows=5_000)
 
 
+@pytest.mark.own_servers
 @pytest.mark.parametrize("name", sorted(HEAVY & {*DOCUMENTS, *PDFS}))
 def test_a_heavy_report_is_refused(name):
     for files in (DOCUMENTS, PDFS):
@@ -228,6 +232,7 @@ class TestEverything:
         assert check_others(client, addresses) == []
 
 
+@pytest.mark.own_servers
 def test_redis_counts_each_request_once(rf, settings, monkeypatch, redis_address):
     """Eight threads of a process ask at once; the counts are those of one after the other."""
     settings.API_RATE = "5000/min"

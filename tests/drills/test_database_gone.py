@@ -13,7 +13,7 @@ import pytest
 from tests.drills.sites import Answer, Site, tell
 from tests.hosts import NEEDS_POSTGRESQL, find_programs, wait_until
 
-pytestmark = pytest.mark.drill
+pytestmark = [pytest.mark.drill, pytest.mark.own_servers]
 GONE_SECONDS = 10
 WARM = ["/", "/settlements/", "/initiatives/"]
 needs_postgresql = pytest.mark.skipif("initdb" not in find_programs(), reason=NEEDS_POSTGRESQL)

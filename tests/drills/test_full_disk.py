@@ -125,6 +125,7 @@ def cluster():
                 site.postgresql.stop()
 
 
+@pytest.mark.own_servers
 @pytest.mark.skipif("initdb" not in find_programs(), reason=NEEDS_POSTGRESQL)
 @pytest.mark.parametrize("is_log_used_up", [False, True])
 def test_a_full_disk_of_postgresql_is_told_and_nothing_is_half_there(cluster, is_log_used_up):

@@ -15,7 +15,7 @@ import pytest
 from tests.drills.sites import Answer, Site, tell
 from tests.hosts import LOOPBACK, Server, find_free_port, is_open
 
-pytestmark = pytest.mark.drill
+pytestmark = [pytest.mark.drill, pytest.mark.own_servers]
 SLOW = 60
 ASKED, ASKED_ALONE = 10, 3  # alone, each may wait for as long as `ask` does
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")

@@ -267,8 +267,8 @@ class TestWriting:
         document = make_document(title="温泉")
         SearchEntry.objects.all().delete()
 
-        fill_index(plan=[])
+        fill_index()  # it is no `migrate` that asks
         assert find("温泉").count == 0
-        fill_index(plan=["a migration"])
+        fill_index(plan=[])  # all migrations were done by a run that was killed after them
         assert titles("温泉") == [document.title]
         assert sum(rebuild_all().values()) == SearchEntry.objects.count()
