@@ -10,7 +10,7 @@ from tests.drills.killing import NEVER_THE_SAME, Server
 from tests.drills.operations import OPERATIONS
 
 pytestmark = pytest.mark.django_db  # the databases of the drill are copies of the tests' own
-# Of each operation: kills at so many statements, evenly spread over all of them.
+# Of each operation: kills at so many statements, evenly spread over all of them; at all of a short one.
 STATEMENTS = 12
 MOMENTS = 4
 PUBLISHING = 'INSERT INTO "portal_transition"'
@@ -119,8 +119,8 @@ def differing(found, wanted) -> list:
 
 
 def spread(count, points) -> list[int]:
-    """Return so many numbers from 1 to `count`, the first and the last among them."""
-    if count <= points:
+    """Return so many numbers from 1 to `count`, the first and the last among them; all of a few."""
+    if count <= 2 * points:
         return list(range(1, count + 1))
     return sorted({1 + round(step * (count - 1) / (points - 1)) for step in range(points)})
 
