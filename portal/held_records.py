@@ -8,6 +8,7 @@ from django.db.models.base import ModelState
 
 from . import versions
 from .import_columns import Memo
+from .row_writing import list_own_fields
 
 BATCH_SIZE = 500
 
@@ -36,11 +37,7 @@ class HeldRecords:
             self._load_owners(self.owner.related_model)
         self.rows = dict(self._iter_rows())
         self.numbers = {key: values[0] for key, values in self.rows.items()}
-        self.own_fields = [
-            (index, field)
-            for index, field in enumerate(self.fields)
-            if field.related_model is self.model and field.name != "revises"
-        ]
+        self.own_fields = list_own_fields(self.model)
         self.keys, self.above, self.made = {}, {}, {}
         self.named = Memo(self.get_named)
         if self.own_fields:

@@ -46,12 +46,14 @@ def describe(result: RecordResult) -> dict:
         "changed_count": result.totals["update"],
         "unchanged_count": result.totals["skip"],
         "report": result.report(),
+        "outcome": result.outcome,
     }
 
 
 def finish_import(log: ImportLog, result: RecordResult, request):
     log.state, log.imported_at, log.versions = ImportState.IMPORTED, timezone.now(), result.versions
-    log.save(update_fields=["state", "imported_at", "versions"])
+    log.outcome = None
+    log.save(update_fields=["state", "imported_at", "versions", "outcome"])
     counts = f"新規{log.new_count}件、変更{log.changed_count}件、変更なし{log.unchanged_count}件"
     write_audit(request, AuditAction.IMPORT, record=name_of(log), detail=f"{counts}\n{log.sha256}")
 
@@ -66,7 +68,7 @@ def undo_import(log: ImportLog, user, request=None):
 
     Raises UndoError, and changes nothing, where a record changed since or is not the user's.
     """
-    log = ImportLog.objects.defer("file").select_for_update().get(pk=log.pk)
+    log = ImportLog.objects.defer("file", "outcome").select_for_update().get(pk=log.pk)
     if log.state != ImportState.IMPORTED:
         raise UndoError("この取込は、もう取り消されています。")
     steps, refusals = [], []

@@ -50,7 +50,7 @@ class ImportLogAdmin(admin.ModelAdmin):
     def get_queryset(self, request):
         rights = rights_of(request.user)
         logs = super().get_queryset(request).exclude(state=ImportState.PREVIEWED)
-        logs = logs.defer("file", "report", "versions")
+        logs = logs.defer("file", "report", "versions", "outcome")
         return logs if rights.is_over_all else logs.filter(user=request.user)
 
     def has_module_permission(self, request):
@@ -72,7 +72,7 @@ class ImportLogAdmin(admin.ModelAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         require_numbers(str(pk))
-        log = self.get_queryset(request).defer(None).defer("file").filter(pk=pk).first()
+        log = self.get_queryset(request).defer(None).defer("file", "outcome").filter(pk=pk).first()
         if log is None:
             raise Http404
         return log

@@ -44,7 +44,8 @@ class RecordResult:
     """`revisions` are the public records that changed: (name, whether a new 改訂案 was made).
 
     Of each group the first rows are held as they are; all changes are counted, and kept packed.
-    `versions` is what undoes the import, as `ImportLog.versions` tells.
+    `versions` is what undoes the import, as `ImportLog.versions` tells; `outcome` what a preview
+    keeps for the confirmation.
     """
 
     def __init__(self, source: str = ""):
@@ -52,7 +53,7 @@ class RecordResult:
         self.problems, self.problem_count = [], 0
         self.totals = {"new": 0, "update": 0, "skip": 0}
         self.rows = {kind: [] for kind in self.totals}
-        self.revisions, self.versions = [], []
+        self.revisions, self.versions, self.outcome = [], [], None
         self._digest, self._packer, self._packed = hashlib.sha256(), zlib.compressobj(1), []
         self._waiting: list[RecordRow] = []
 
@@ -139,10 +140,14 @@ def iter_rows(report: dict) -> Iterator[RecordRow]:
     if "packed" not in report:
         yield from (RecordRow(**row) for row in report["rows"])
         return
+    for rows in iter_lines(base64.b64decode(report["packed"])):
+        yield from (RecordRow(*row) for row in rows)
+
+
+def iter_lines(packed: bytes) -> Iterator[list]:
+    """Return what the lines of compressed JSON say, each as it is reached."""
     unpacker, rest = zlib.decompressobj(), b""
-    data = base64.b64decode(report["packed"])
-    while data:
-        *lines, rest = (rest + unpacker.decompress(data, PIECE)).split(b"\n")
-        data = unpacker.unconsumed_tail
-        for line in lines:
-            yield from (RecordRow(*row) for row in json.loads(line))
+    while packed:
+        *lines, rest = (rest + unpacker.decompress(packed, PIECE)).split(b"\n")
+        packed = unpacker.unconsumed_tail
+        yield from map(json.loads, lines)

@@ -7,16 +7,23 @@ from django.utils.translation import gettext
 
 from . import versions
 from .held_records import iter_batches
+from .import_outcome import KeptImport
 from .import_targets import PERIOD, make_entry
-from .publishing import Publication
+from .publishing import Publication, Status
 from .record_import import RecordImport
-from .row_writing import connection_of, insert_rows, reserve_numbers, update_rows
+from .row_writing import (
+    connection_of,
+    insert_rows,
+    list_own_fields,
+    reserve_numbers,
+    update_rows,
+)
 
 LOGGED = ["action_time", "user", "content_type"]
 LOGGED += ["action_flag", "change_message", "object_id", "object_repr"]
 
 
-def write_import(run: RecordImport, action: str):
+def write_import(run: RecordImport | KeptImport, action: str):
     """Save the changes of an import; sets `versions` of its result.
 
     Where a public record changes, a revision is made first, and the rows are compared with that.
@@ -49,10 +56,10 @@ def write_changes(run) -> dict[int, int]:
     changed = [change for change in changes if not change.is_new]
     reserved = reserve_numbers(model, len(new))
     numbers = {change.number: pk for change, pk in zip(new, reserved, strict=True)}
-    own = [index for index, _ in run.there.own_fields]
+    own = list_own_fields(model)
     for change in new:
         change.stored[0] = numbers[change.number]
-        for index in own:
+        for index, _ in own:
             change.stored[index] = numbers.get(change.stored[index], change.stored[index])
     now = {}
     if issubclass(model, Publication):
@@ -60,7 +67,7 @@ def write_changes(run) -> dict[int, int]:
         now = {field: field.get_db_prep_save(timezone.now(), connection_of(model))}
     for change in changed:
         change.stored |= now
-        for _, field in run.there.own_fields:
+        for _, field in own:
             if field in change.stored:
                 value = change.stored[field]
                 change.stored[field] = numbers.get(value, value)
@@ -70,9 +77,15 @@ def write_changes(run) -> dict[int, int]:
     insert_rows(model, model._meta.concrete_fields, (change.stored for change in new))
     update_rows(model, ((c.number, c.stored) for c in changed if c.stored))
     write_links(run, numbers)
-    versions.rows_written.send(sender=model, pks=pks, is_new=False)
-    versions.rows_written.send(sender=model, pks=list(reserved), is_new=True)
+    if run.is_root or any(is_shown(target.root) for target in run.changed_targets):
+        versions.rows_written.send(sender=model, pks=pks, is_new=False)
+        versions.rows_written.send(sender=model, pks=list(reserved), is_new=True)
     return numbers
+
+
+def is_shown(root) -> bool:
+    """Tell whether a record is in the search's index; of most that an import writes, it is not."""
+    return getattr(root, "status", Status.PUBLISHED) == Status.PUBLISHED
 
 
 def write_links(run, numbers):

@@ -9,13 +9,14 @@ from import_export.results import Error
 from .edition import holding_edition
 from .held_records import HeldRecords
 from .import_columns import Parsed, say
+from .import_outcome import find_premises, pack_outcome
 from .import_results import Cell, Problem, RecordResult, RecordRow
 from .import_rights import ImportRights
 from .import_targets import find_targets
 from .rights import Rights, rights_of
 from .row_checks import checks_of
 from .row_order import put_in_order
-from .row_writing import Change, connection_of
+from .row_writing import Change, connection_of, uncollected
 
 logger = logging.getLogger(__name__)
 
@@ -88,8 +89,9 @@ class RecordImport(ImportRights):
     def run(self, write) -> RecordResult:
         """Import, or try to; nothing is saved where the result has errors."""
         self.result = RecordResult(self.source)
+        premises = find_premises(self.user) if self.dry_run and self.user else ""
         try:
-            with transaction.atomic():
+            with transaction.atomic(), uncollected():
                 self.read_keys()
                 roots = {self.root_key(key) for key in self.first}
                 paths = self.resource.root_paths
@@ -100,6 +102,8 @@ class RecordImport(ImportRights):
                 if not self.dry_run and not self.result.has_errors():
                     with holding_edition(), self.resource.around_import():
                         write(self)
+                if premises and not self.result.has_errors():
+                    self.result.outcome = pack_outcome(self, premises)
                 if self.dry_run or self.result.has_errors():
                     transaction.set_rollback(True)
         except (DataError, IntegrityError):
@@ -282,7 +286,7 @@ class RecordImport(ImportRights):
             if owner is None:
                 errors |= self.refuse_owner(row)
         for column, say_of_new, at, index in self.plan_of_new:
-            if say_of_new:
+            if say_of_new is not None:
                 said = say_of_new[texts[at]]
             elif at is None:
                 said = column.default

@@ -12,6 +12,7 @@ from import_export.results import Error
 from . import versions
 from .cells import ChoiceCell, StatusCell, make_cell
 from .import_columns import Column
+from .import_outcome import KeptImport
 from .import_results import RecordResult
 from .import_writing import write_import
 from .publishing import Status
@@ -95,7 +96,11 @@ class RecordResource(ModelResource):
             result.base_errors.append(Error(ValueError(refusal)))
             return result
         run = RecordImport(self, table, user, dry_run=dry_run, source=source)
-        return run.run(partial(write_import, action=f"取込：{file_name}"[:100]))
+        return run.run(_write_as(file_name))
+
+    def import_outcome(self, outcome: bytes, user, file_name) -> RecordResult | None:
+        """Import what a preview found; None, and nothing is saved, where that holds no more."""
+        return KeptImport(self, user, outcome).run(_write_as(file_name))
 
     def make_columns(self, header) -> list[Column]:
         """Return the columns of one import, in the order in which a record is shown."""
@@ -135,6 +140,10 @@ class RecordResource(ModelResource):
         Returns whether it makes sense to check the record as a whole.
         """
         return True
+
+
+def _write_as(file_name):
+    return partial(write_import, action=f"取込：{file_name}"[:100])
 
 
 def say_blank(field, is_needed) -> str:

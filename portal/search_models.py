@@ -34,7 +34,7 @@ def first_id(kind: str) -> int:
 
 
 class SearchEntry(models.Model):
-    """What the search knows of one record, public or not: searchable.py writes it, nobody else.
+    """What the search knows of one published record: searchable.py writes it, nobody else.
 
     Its number is `first_id(kind)` plus the record's.
     `address` leaves out the prefix under which the portal is mounted. `title_words` is the

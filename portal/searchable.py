@@ -1,8 +1,10 @@
 """What can be searched, and how the index follows every change of it.
 
-The index also holds what is not public: only `published()` of a record's model, asked at the time
-of the search, decides what is found. Therefore an entry holds its record's own text alone, and
-that of parts which are public whenever the record is. `internal_note` is never read.
+The index holds the records whose publication has the status "published": not drafts, of which an
+import brings many thousands, but what waits for its day, or had its day. Only `published()` of a
+record's model, asked at the time of the search, decides what is found. Therefore an entry holds its
+record's own text alone, and that of parts which are public whenever the record is.
+`internal_note` is never read.
 """
 
 from collections import defaultdict
@@ -20,6 +22,7 @@ from initiatives.models import Indicator, Initiative, Pillar, ResultsReport
 from .fiscal_year import format_fiscal_year_short
 from .markdown import plain_text
 from .models import Department, Figure, GlossaryTerm, SearchEntry, SearchKind, SourceDocument
+from .publishing import Status
 from .search_index import hold_indexing, index_soon  # noqa: F401
 from .search_models import KIND_NUMBERS, first_id
 from .search_text import index_title, index_words, make_mark, normalise
@@ -45,7 +48,8 @@ class Searchable:
 
     `get_texts` gives the texts of a record. `joined` (single records) and `related` (many) are the
     paths to what title, texts and address are made of: it is loaded with the record, and a change
-    of it writes the entry anew. `facets` are the paths to what narrows a search: the fiscal year,
+    of it writes the entry anew. `status` is the path to the status without which there is no entry;
+    "" where all records have one. `facets` are the paths to what narrows a search: the fiscal year,
     the slugs of departments and of the pillar. `read` gives the texts of many records at once,
     where instances of them would take too long.
     """
@@ -55,6 +59,7 @@ class Searchable:
     get_texts: Callable[[Model], Iterable[str]] | None = None
     get_title: Callable[[Model], str] = str
     get_context: Callable[[Model], str] = lambda record: ""
+    status: str = ""
     joined: tuple[str, ...] = ()
     related: tuple[str, ...] = ()
     facets: dict[str, str] = field(default_factory=dict)
@@ -70,10 +75,16 @@ class Searchable:
                 records = records.filter(**{self.facets[facet]: value})
         return records
 
+    def indexed(self) -> QuerySet:
+        """Return the records that have an entry."""
+        records = self.model.objects.order_by("pk")
+        return records.filter(**{self.status: Status.PUBLISHED}) if self.status else records
+
     def lock(self, pks: list[int]) -> list[int]:
-        """Return which of the records there are, and let nobody else write their entries."""
-        records = self.model.objects.filter(pk__in=pks).order_by("pk")
-        return list(records.select_for_update(no_key=True).values_list("pk", flat=True))
+        """Return which of the records have an entry, and let nobody else write those entries."""
+        records = self.indexed().filter(pk__in=pks)
+        locked = records.select_for_update(no_key=True, of=("self",))
+        return list(locked.values_list("pk", flat=True))
 
     def load(self, pks: list[int]) -> Iterator[Texts]:
         """Yield the texts of the records in the order of their numbers."""
@@ -156,6 +167,7 @@ SEARCHABLES = {
             SearchKind.INITIATIVE,
             Initiative,
             _list_initiative_texts,
+            status="status",
             related=("distinctions", "figures", "places"),
             facets={
                 "fiscal_year": "fiscal_year",
@@ -167,6 +179,7 @@ SEARCHABLES = {
             SearchKind.SETTLEMENT,
             Settlement,
             _list_settlement_texts,
+            status="status",
             joined=("department",),
             related=("priority_policies__efforts",),
             facets={"fiscal_year": "fiscal_year", "department": "department__slug"},
@@ -175,6 +188,7 @@ SEARCHABLES = {
             SearchKind.SETTLEMENT_ITEM,
             SettlementItem,
             read=read_items,
+            status="settlement__status",
             joined=("settlement__department", "program"),
             related=("figures", "efforts__policy", "program__aliases"),
             facets={
@@ -187,9 +201,12 @@ SEARCHABLES = {
             SearchKind.INDICATOR,
             Indicator,
             lambda indicator: [indicator.description],
+            status="status",
             facets={"department": "department__slug"},
         ),
-        Searchable(SearchKind.REPORT, ResultsReport, lambda report: [report.summary]),
+        Searchable(
+            SearchKind.REPORT, ResultsReport, lambda report: [report.summary], status="status"
+        ),
         Searchable(
             SearchKind.PILLAR,
             Pillar,
@@ -208,6 +225,7 @@ SEARCHABLES = {
             SearchKind.DOCUMENT,
             SourceDocument,
             lambda document: [document.issued_by, document.note],
+            status="status",
             facets={"fiscal_year": "fiscal_year"},
         ),
         Searchable(
@@ -229,15 +247,15 @@ SEARCHABLES = {
 def rebuild(kind: str, pks: Iterable[int] | None = None) -> int:
     """Write the entries of these records (all by default) anew; return how many there are.
 
-    Entries of records that are gone go too. Who writes with `bulk_create` or `update`, which send
+    Entries of records that are gone or not published go too. Who writes with `bulk_create` or `update`, which send
     no signals, calls this afterwards.
     """
     searchable = SEARCHABLES[kind]
     with transaction.atomic(savepoint=False):
         if pks is None:
-            known = searchable.model.objects.order_by().values("pk")
+            known = searchable.indexed().order_by().values("pk")
             SearchEntry.objects.filter(kind=kind).exclude(object_id__in=known).delete()
-            pks = searchable.model.objects.order_by().values_list("pk", flat=True)
+            pks = known.values_list("pk", flat=True)
         wanted = sorted(pks)
         return sum(
             _rebuild_batch(searchable, wanted[start : start + BATCH_SIZE])

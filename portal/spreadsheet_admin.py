@@ -169,16 +169,20 @@ class SpreadsheetAdmin(ImportExportMixin, RecordAdmin):
             if log.state != ImportState.PREVIEWED:
                 messages.error(request, "このファイルは、もう取り込まれています。")
                 return redirect("admin:portal_importlog_change", log.pk)
-            result = self.run_import(
-                request,
-                bytes(log.file),
-                log.file_name,
-                form.cleaned_data["encoding"],
-                dry_run=False,
+            result = log.outcome and self.resource_classes[0]().import_outcome(
+                bytes(log.outcome), request.user, log.file_name
             )
-            if result.has_errors() or not is_same_report(result.report(), log.report):
-                transaction.set_rollback(True)
-            else:
+            if not result:
+                result = self.run_import(
+                    request,
+                    bytes(log.file),
+                    log.file_name,
+                    form.cleaned_data["encoding"],
+                    dry_run=False,
+                )
+                if result.has_errors() or not is_same_report(result.report(), log.report):
+                    transaction.set_rollback(True)
+            if not transaction.get_rollback():
                 finish_import(log, result, request)
         if log.state == ImportState.PREVIEWED:
             return self.ask_again(request, log, result, form)

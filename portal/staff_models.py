@@ -179,7 +179,8 @@ class ImportLog(models.Model):
     """One uploaded file: kept from the preview on, so that any host can import it, and afterwards.
 
     `versions` lists what undoes it: [content type, record, number of the version before (None: the
-    record is new), number after, the period before]; see import_targets.py.
+    record is new), number after, the period before]; see import_targets.py. `outcome` is what the
+    preview found, for the confirmation alone; see import_outcome.py.
     """
 
     model = models.CharField("記録の種類", max_length=100)
@@ -207,6 +208,7 @@ class ImportLog(models.Model):
     unchanged_count = models.PositiveIntegerField("変更なし", default=0)
     report = models.JSONField("内容", default=list)
     versions = models.JSONField(default=list)
+    outcome = models.BinaryField(null=True)
 
     class Meta:
         verbose_name = verbose_name_plural = "取込の記録"

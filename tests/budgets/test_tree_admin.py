@@ -148,7 +148,11 @@ class TestMoving:
         assert settlement.updated_at > before
         item = settlement.items.get(name="もとの2")
         assert item.code == "1"
-        entry = SearchEntry.objects.get(kind="settlement_item", object_id=item.pk)
+        entries = SearchEntry.objects.filter(kind="settlement_item", object_id=item.pk)
+        assert not entries.exists()
+        settlement.status = Status.PUBLISHED
+        settlement.save()
+        entry = entries.get()
         assert entry.address == item.get_absolute_url().removeprefix("/")
 
     def test_a_gap_is_closed_only_when_asked_for(self, desk, settlement):

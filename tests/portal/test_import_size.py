@@ -2,6 +2,7 @@
 
 import csv
 import io
+from decimal import Decimal
 from functools import partial
 
 import pytest
@@ -11,11 +12,20 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from budgets.models import SettlementFigure, SettlementItem
-from initiatives.models import Initiative
+from initiatives.models import IndicatorValue, Initiative
+from initiatives.resources import IndicatorValueResource
 from portal import import_results, import_writing, versions
 from portal.import_columns import Memo
-from portal.models import Department, GlossaryTerm, ImportLog, Role, SearchEntry, Version
+from portal.models import (
+    Department,
+    GlossaryTerm,
+    ImportLog,
+    Role,
+    SearchEntry,
+    Version,
+)
 from portal.publishing import Status
+from portal.record_import import RecordImport
 from tests import builders
 from tests.admin_pages import confirm, import_file, list_problems, text_of, upload
 
@@ -245,15 +255,17 @@ class TestWriting:
 
     def test_the_index_is_right_when_the_import_ends(self, staff, settlement):
         item = builders.make_item(settlement, "1", name="架空項目")
+        entries = SearchEntry.objects.filter(kind="settlement_item", object_id=item.pk)
         import_file(staff, SettlementFigure, make_figures(2))
-        entry = SearchEntry.objects.get(kind="settlement_item", object_id=item.pk)
-        assert "数2" in entry.body
         import_file(staff, SettlementFigure, make_figures(1).replace("活動量,1,件", "成果,77,人"))
-        entry.refresh_from_db()
-        assert "77人" in entry.body
         import_file(staff, SettlementItem, "年度,部局,項目番号,名称\n2020,strategy,1,別の名\n")
-        entry.refresh_from_db()
+        assert not entries.exists()
+        settlement.status = Status.PUBLISHED
+        settlement.save()
+        entry = entries.get()
         assert entry.title == "別の名"
+        assert "77人" in entry.body
+        assert "数2" in entry.body
 
     def test_who_took_over_from_a_department_is_found_by_its_name_no_more(self, staff):
         data = "識別子,名称,引き継いだ部局\nold,前の部,new\nnew,次の部,\n"
@@ -293,6 +305,114 @@ class TestWriting:
         client.force_login(builders.make_staff(Role.EDITOR, builders.make_department()))
         address = reverse("admin:portal_importlog_changes", args=[ImportLog.objects.get().pk])
         assert client.get(address).status_code == 404
+
+
+class TestOutcome:
+    """The confirmation writes what the preview found, as long as that still holds."""
+
+    @pytest.fixture(autouse=True)
+    def item(self, settlement):
+        return builders.make_item(settlement, "1")
+
+    @pytest.fixture
+    def examined(self, monkeypatch):
+        times, examine = [], RecordImport.examine
+        monkeypatch.setattr(
+            RecordImport, "examine", lambda run: times.append(run.dry_run) or examine(run)
+        )
+        return times
+
+    def test_where_nothing_changed_nothing_is_examined_again(self, staff, item, examined):
+        import_file(staff, SettlementFigure, make_figures(3))
+        data = make_figures(2, value="2.5") + (
+            "\n2020,strategy,1,,数4,,,活動量,9,件,｜数5｜｜\n2020,strategy,1,,数5,,,活動量,9,件,"
+        )
+        import_file(staff, SettlementFigure, data)
+        assert examined == [True, True]
+        values = {figure.label: figure.value for figure in item.figures.all()}
+        assert values == {
+            "数1": Decimal("2.5"),
+            "数2": Decimal("2.5"),
+            "数3": 1,
+            "数4": 9,
+            "数5": 9,
+        }
+        assert item.figures.get(label="数4").part_of.label == "数5"
+        assert item.figures.get(label="数2").part_of.label == "数1"
+        log = ImportLog.objects.first()
+        assert (log.new_count, log.changed_count, log.unchanged_count) == (2, 2, 0)
+        assert log.outcome is None
+        assert Version.objects.about(item.settlement).count() == 3
+        undo = reverse("admin:portal_importlog_undo", args=[log.pk])
+        staff.post(undo)
+        assert sorted(item.figures.values_list("label", "value")) == [
+            ("数1", 1),
+            ("数2", 1),
+            ("数3", 1),
+        ]
+
+    def test_dates_and_states_come_back_as_they_were_read(self, staff, examined):
+        indicator = builders.make_indicator(slug="kakuu", status=Status.DRAFT)
+        headers = IndicatorValueResource().headers
+        names = ["indicator__slug", "year", "actual", "publish_from"]
+        data = ",".join(headers[name] for name in names) + "\nkakuu,2020,1.25,2024-08-02 10:00\n"
+        import_file(staff, IndicatorValue, data)
+        [value] = indicator.values.all()
+        assert value.actual == Decimal("1.25")
+        assert value.publish_from.isoformat() == "2024-08-02T01:00:00+00:00"
+        assert examined == [True]
+
+    def test_what_changed_meanwhile_is_examined_again(self, staff, item, examined):
+        previewed = upload(staff, SettlementFigure, make_figures(2))
+        builders.make_settlement_figure(item, label="ほかの数")
+        confirm(staff, SettlementFigure, previewed)
+        assert examined == [True, False]
+        assert item.figures.count() == 3
+        previewed = upload(staff, SettlementFigure, make_figures(2, value=5))
+        item.figures.filter(label="数2").delete()
+        again = confirm(staff, SettlementFigure, previewed)
+        assert "確かめたあとにデータが変わったため" in text_of(again)
+        assert item.figures.get(label="数1").value == 1
+        confirm(staff, SettlementFigure, again)
+        assert item.figures.get(label="数2").value == 5
+
+    def test_who_lost_the_right_meanwhile_imports_nothing(self, client, item):
+        user = builders.make_staff(Role.EDITOR, item.settlement.department)
+        other = builders.make_department()
+        user.memberships.create(department=other, role=Role.EDITOR)
+        client.force_login(user)
+        previewed = upload(client, SettlementFigure, make_figures(2))
+        user.memberships.exclude(department=other).delete()
+        confirm(client, SettlementFigure, previewed)
+        assert not item.figures.exists()
+        assert ImportLog.objects.get().state == "previewed"
+
+    def test_what_becomes_a_revision_is_examined_in_it(self, staff, settlement, examined):
+        settlement.status = Status.PUBLISHED
+        settlement.save()
+        import_file(staff, SettlementFigure, make_figures(2))
+        assert examined == [True, False, False]
+        assert settlement.revision.items.get().figures.count() == 2
+
+    def test_what_the_database_refuses_is_told(self, staff, item, monkeypatch):
+        previewed = upload(staff, SettlementFigure, make_figures(2))
+
+        def refuse(*args):
+            raise IntegrityError("no")
+
+        monkeypatch.setattr(import_writing, "insert_rows", refuse)
+        page = confirm(staff, SettlementFigure, previewed)
+        assert "データベースが受け付けなかったため、何も保存していません。" in text_of(page)
+        monkeypatch.undo()
+        confirm(staff, SettlementFigure, previewed)
+        assert item.figures.count() == 2
+
+
+def test_a_blank_cell_of_a_new_record_leaves_the_default(staff, settlement):
+    item = builders.make_item(settlement, "1")
+    data = FIGURES.replace("何の内訳か", "並び順") + "2020,strategy,1,,数,,,活動量,1,件,"
+    import_file(staff, SettlementFigure, data)
+    assert item.figures.get().position == 0
 
 
 def test_a_memo_asks_once_and_does_not_grow_without_bounds(monkeypatch):

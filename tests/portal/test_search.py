@@ -277,16 +277,39 @@ class TestTheGate:
     )
     def test_what_is_not_public_is_never_found(self, make, fields):
         record = make(**fields)
-        entry = SearchEntry.objects.get(object_id=record.pk, title=str(record))
+        kind = next(kind for kind, each in SEARCHABLES.items() if each.model is type(record))
+        entries = SearchEntry.objects.filter(kind=kind, object_id=record.pk)
 
+        assert entries.exists() == (record.status == Status.PUBLISHED)
         assert not is_found(record, str(record))
-        assert entry.title not in [suggestion.title for suggestion in suggest(str(record))]
+        assert str(record) not in [suggestion.title for suggestion in suggest(str(record))]
         assert str(record) not in titles(str(record))
-        assert entry.kind not in [choice.value for choice in count_facets(str(record))["kind"]]
+        assert kind not in [choice.value for choice in count_facets(str(record))["kind"]]
 
         record.status, record.publish_from, record.publish_until = Status.PUBLISHED, None, None
         record.save()
         assert is_found(record, str(record))
+
+        record.status = Status.WITHDRAWN
+        record.save()
+        assert not entries.exists()
+
+    def test_items_come_into_the_index_and_leave_it_with_their_settlement(self):
+        settlement = make_settlement(status=Status.DRAFT)
+        item = make_item(settlement, name="項目語")
+        make_settlement_figure(item, label="数値語")
+        entries = SearchEntry.objects.filter(kind="settlement_item")
+        for status, found in [(Status.PUBLISHED, 1), (Status.WITHDRAWN, 0), (Status.PUBLISHED, 1)]:
+            assert not entries.exists() or status == Status.WITHDRAWN
+            settlement.status = status
+            settlement.save()
+            assert entries.count() == found
+            assert titles("項目語 数値語") == ["項目語"] * found
+
+        Settlement.objects.update(status=Status.DRAFT)  # sends no signal
+        assert titles("項目語") == []
+        assert rebuild("settlement_item") == 0
+        assert not entries.exists()
 
     def test_what_hangs_on_a_hidden_record_is_hidden_with_it(self):
         settlement = make_settlement(status=Status.DRAFT)
@@ -300,7 +323,8 @@ class TestTheGate:
         assert suggest("秘密語") == []
         assert not any(count_facets("秘密語").values())
 
-        Settlement.objects.update(status=Status.PUBLISHED)
+        settlement.status = Status.PUBLISHED
+        settlement.save()
         assert titles("秘密語") == ["秘密語", "秘密語の事業"]
 
     def test_a_schedule_holds_to_the_second(self, monkeypatch):
