@@ -40,6 +40,7 @@ from .facts import load_attributions, load_facts_within
 from .flat_items import ItemRows, nest_items
 from .former_codes import redirect_former_code
 from .found_checks import FoundChecks
+from .item_cells import ITEM_CELLS
 from .item_codes import CODE_PATTERN, MAX_LEVEL
 from .models import (
     FundingSource,
@@ -97,6 +98,7 @@ class CheckPage(Page):
 
 class ItemPage(TextPage):
     row = FlatItemOut
+    cells = ITEM_CELLS
     kind = "settlement_item"
     usual_order = ORDERS["-fiscal_year"]
     sorts = {

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import lru_cache
 from operator import attrgetter
 
@@ -11,7 +11,7 @@ from django.db.models.functions import Concat
 
 from portal.amounts import UNIT_YEN
 from portal.models import MONEY_KINDS, find_amount_yen, name_figure
-from portal.open_data_columns import EXACT
+from portal.open_data_columns import EXACT_DIGITS
 from portal.prepared import GivenKeys, Statement
 
 from .checks import CheckResult, FigureFacts, ItemFacts, attribute_yen, check_breakdowns, list_above
@@ -27,6 +27,8 @@ from .models import (
 
 FIGURE = ("pk", "group", "label", "measure", "kind", "value", "unit", "part_of_id")
 STATED = ("code", "amount_yen", "budget_yen", "carried_over_yen", "unused_yen")
+# As Django reads a decimal number of SQLite.
+EXACT = Context(prec=EXACT_DIGITS)
 
 
 def load_item_facts(settlements, costs=None, items=None) -> dict[int, list[ItemFacts]]:

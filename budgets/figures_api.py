@@ -1,6 +1,7 @@
 """All figures in the API, those of initiatives and those of settlements, in one list."""
 
 import unicodedata
+from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache, partial
 from typing import Any, ClassVar, Literal
 
@@ -11,14 +12,23 @@ from ninja import Query, Router
 from pydantic import BaseModel, Field
 
 from initiatives.models import InitiativeFigure
+from portal.api_files import Found
 from portal.api_lists import Key, Page, SortedPage, beyond
 from portal.api_parameters import DEPARTMENT, FISCAL_YEAR, MAX_TEXT, FiscalYear, optional
 from portal.api_rows import FIGURE_FIELDS, Maker, RowField, as_read
 from portal.api_schemas import FigureOut, Listing
 from portal.models import Department, FigureKind
-from portal.open_data_columns import add_own_whole
+from portal.open_data_columns import (
+    CHUNK,
+    add_own_whole,
+    add_public_source,
+    into_columns,
+    read_columns,
+    read_values,
+)
 from portal.prepared import GivenKeys, Statement
 
+from .figure_cells import FIGURE_CELLS
 from .models import Settlement, SettlementFigure
 from .settlement_rows import FIGURES, SettlementRows, SettlementSite, load_places
 
@@ -59,6 +69,7 @@ COLUMNS = ("record", "year", "place", "position", "pk", "kind", "label", "unit")
 
 class FigurePage(SortedPage):
     row = FlatFigureOut
+    cells = FIGURE_CELLS
     usual_order = ("-record", "-year", "place", "position", "pk")
     sorts = {"fiscal_year": "year", **{name: name for name in ("kind", "label", "unit")}}
     named = {"department": Department}
@@ -141,17 +152,34 @@ class FigureRows:
         return made + self._make(rows[:-1]), last
 
     def _read_sorted(self, limit, offset, after):
-        arms = self._arms
-        if after:
-            arms = [
-                arm.filter(beyond(self.keys, after, record=record))
-                for arm, record in zip(arms, RECORDS, strict=True)
-            ]
-        first, second = map(self._select, arms)
+        first, second = map(self._select, self._after(after))
         rows = first.union(second, all=True).order_by(*self._order())
         rows = list(rows[offset : offset + limit + 1])
         last = [key.value(rows[limit - 1]) for key in self.keys] if len(rows) > limit else None
         return self._make(rows[:limit]), last
+
+    def find(self, paths: list[str], offset: int, after: list | None) -> Iterator[Found]:
+        """Do as KeyedRows; see figure_cells.py for what is there beside a figure's own."""
+        arms = [
+            add_own_whole(add_public_source(arm), owner)
+            for arm, owner in zip(self._after(after), ("item", "initiative"), strict=True)
+        ]
+        if self.keys[0].path == "record" and not offset:
+            for arm in arms:
+                yield from read_columns(arm.order_by(*self._order()), paths)
+            return
+        names = list(dict.fromkeys([*paths, *COLUMNS]))
+        first, second = (read_values(arm, names) for arm in arms)
+        rows = first.union(second, all=True).order_by(*self._order())[offset:]
+        yield from into_columns(names, rows.iterator(chunk_size=CHUNK))
+
+    def _after(self, key: list | None) -> Sequence[QuerySet]:
+        if not key:
+            return self._arms
+        return [
+            arm.filter(beyond(self.keys, key, record=record))
+            for arm, record in zip(self._arms, RECORDS, strict=True)
+        ]
 
     @cached_property
     def _arms(self) -> tuple[QuerySet, QuerySet]:
@@ -162,6 +190,10 @@ class FigureRows:
         return of_items.annotate(
             record=Value("settlement_item", CharField()),
             year=F("item__settlement__fiscal_year"),
+            title=F("item__name"),
+            stated_year=F("item__settlement__fiscal_year"),
+            owner=F("item__settlement__department__slug"),
+            code=F("item__code"),
             place=Concat(
                 "item__settlement__department__slug",
                 Value(" "),
@@ -172,6 +204,10 @@ class FigureRows:
             record=Value("initiative", CharField()),
             year=Coalesce("initiative__fiscal_year", 0),
             place=F("initiative__slug"),
+            title=F("initiative__title"),
+            stated_year=F("initiative__fiscal_year"),
+            owner=F("initiative__slug"),
+            code=Value("", CharField()),
         )
 
     def _select(self, arm: QuerySet) -> QuerySet:

@@ -1,13 +1,14 @@
 """Items of settlements as the API lists them: many at a time, in a few narrow queries."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any, ClassVar, NamedTuple
 
 from django.http import HttpRequest
 
-from portal.api_lists import PrimaryKeys
+from portal.api_files import Found
+from portal.api_lists import KeyedRows, PrimaryKeys
 from portal.api_rows import (
     FIGURE_FIELDS,
     SOURCE,
@@ -16,7 +17,7 @@ from portal.api_rows import (
     RowFields,
     as_read,
 )
-from portal.open_data_columns import FIGURE_KEYS
+from portal.open_data_columns import FIGURE_KEYS, add_public_source
 from portal.prepared import GivenKeys, Statement
 
 from .api_schemas import AMOUNTS, ItemOut, check_fields
@@ -132,7 +133,7 @@ class ItemRows:
         kept = partial(page.keep, request)
         self.places = kept("places", lambda: load_places(ITEMS, page.list_settlements()))
         site = ItemSite(request, self.places)
-        self.maker = Maker(site, ITEM_FIELDS, page.list_fields(), *KEYS)
+        self.page, self.maker = page, Maker(site, ITEM_FIELDS, page.list_fields(), *KEYS)
         self.by_settlement, self.sorted = None, None
         if page.is_sorted:
             self.sorted = PrimaryKeys(
@@ -155,6 +156,11 @@ class ItemRows:
         rows = self.by_settlement.take(limit + 1, offset, after)
         last = self.by_settlement.key_of(rows[limit - 1]) if len(rows) > limit else None
         return self.maker.make(rows[:limit]), last
+
+    def find(self, paths: list[str], offset: int, after: list | None) -> Iterator[Found]:
+        """Yield what stands at the paths of all items, some items at a time."""
+        items = self.page.narrow(add_public_source(SettlementItem.objects.published()))
+        yield from KeyedRows(items, self.page.list_order()).find(paths, offset, after)
 
 
 def nest_items(request: HttpRequest, settlement: Settlement) -> list[dict]:

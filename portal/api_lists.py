@@ -19,9 +19,12 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Schema
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from .api_files import Cells, Found, Parts, iter_csv_file, iter_jsonl_file, list_paths
 from .api_parameters import MAX_TEXT, TEXT, ParameterError, optional, refusal, require_slugs
+from .api_rows import Site
 from .csv_text import iter_csv
 from .kept import keep
+from .open_data_columns import read_columns
 from .search_index import filter_by_text
 
 MAX_OFFSET = 10**9
@@ -125,6 +128,11 @@ class KeyedRows:
     def after(self, values: Sequence) -> QuerySet:
         return self.queryset.filter(beyond(self.keys, values))
 
+    def find(self, paths: list[str], offset: int, after: list | None) -> Iterator[Found]:
+        """Yield what stands at the paths of all rows, some rows at a time."""
+        rows = self.queryset if after is None else self.after(after)
+        return read_columns(rows[offset:], paths)
+
     def read(self, limit: int, offset: int = 0, after: list | None = None) -> tuple[list, Any]:
         """Return rows, and the key of the last one where more follow; else None."""
         rows = self.queryset if after is None else self.after(after)
@@ -186,13 +194,15 @@ def _tell_choices(schema: dict, page: type["Page"]) -> None:
 class Page(Schema):
     """The parameters of every list; a list of its own kind adds its filters.
 
-    `row` is what stands for a record, `lookups` maps filters to what they ask the database,
-    `named` those that give a slug to the model that must have it.
+    `row` is what stands for a record, `cells` what its fields are made of in a file of all rows,
+    `lookups` maps filters to what they ask the database, `named` those that give a slug to the
+    model that must have it.
     """
 
     model_config = ConfigDict(json_schema_extra=_tell_choices)
 
     row: ClassVar[type[BaseModel]]
+    cells: ClassVar[dict[str, Cells | Parts]] = {}
     lookups: ClassVar[dict[str, str]] = {}
     named: ClassVar[dict[str, type[Model]]] = {}
 
@@ -262,11 +272,13 @@ class Page(Schema):
         columns = self._columns
         is_whole = self.format != "json" and "limit" not in self.model_fields_set
         count, after = self.read_cursor()
+        if is_whole and (fields := self.find_cells()):
+            return self.answer_file(request, rows, Parts(fields), after)
         records, last = rows.read(BATCH if is_whole else self.limit, self.offset, after)
         if count is None:
             count = self.count(request, rows)
             if not count:
-                require_slugs({n: (getattr(self, n), m.objects) for n, m in self.named.items()})
+                self.require_named()
 
         def dump(records) -> Iterable[dict]:
             if make is None:
@@ -284,12 +296,43 @@ class Page(Schema):
             answer = answer_json(body)
         else:
             write = partial(iter_table, columns) if self.format == "csv" else iter_jsonl
-            answer = StreamingHttpResponse(write(dumped), content_type=CONTENT_TYPES[self.format])
-            name = request.path.rpartition("/")[2]
-            answer["Content-Disposition"] = f'attachment; filename="{name}.{self.format}"'
+            answer = self.make_file(request, write(dumped))
         if following:
             answer["Link"] = f'<{following}>; rel="next"'
         return answer
+
+    def find_cells(self) -> dict[str, Cells | Parts]:
+        """Return what the chosen fields are made of; nothing where some are not made so."""
+        names = _split(self.fields) or [*self.row.model_fields]
+        if self.format == "csv":
+            return {name: self.cells[name] for name in names if name in self.cells}
+        complete = set(names) <= self.cells.keys()
+        return {n: self.cells[n] for n in self.row.model_fields if n in names} if complete else {}
+
+    def answer_file(
+        self, request: HttpRequest, rows: KeyedRows, row: Parts, after: list | None
+    ) -> HttpResponse:
+        """Answer all rows as a file; who asks for the head alone is spared the reading."""
+        if request.META["REQUEST_METHOD"] == "HEAD":
+            batches, first = iter(()), rows.read(1, self.offset, after)[0]
+        else:
+            batches = rows.find(list_paths(row), self.offset, after)
+            first = next(batches, None)
+        if not first and after is None:
+            self.require_named()
+        found = chain([first] if isinstance(first, dict) else [], batches)
+        write = iter_csv_file if self.format == "csv" else iter_jsonl_file
+        return self.make_file(request, write(row, Site(request), found))
+
+    def make_file(self, request: HttpRequest, parts: Iterable[bytes]) -> StreamingHttpResponse:
+        answer = StreamingHttpResponse(parts, content_type=CONTENT_TYPES[self.format])
+        name = request.path.rpartition("/")[2]
+        answer["Content-Disposition"] = f'attachment; filename="{name}.{self.format}"'
+        return answer
+
+    def require_named(self):
+        """Raise ParameterError where a filter names what is not there."""
+        require_slugs({n: (getattr(self, n), m.objects) for n, m in self.named.items()})
 
     def count(self, request: HttpRequest, rows) -> int:
         """Return how many rows there are, counted once an edition for the same conditions."""

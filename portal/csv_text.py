@@ -1,12 +1,10 @@
-"""Rows as CSV text, many at a time: what `spreadsheets.write_csv` writes, at the speed of csv.writer.
+"""Rows as CSV text, many at a time: what `spreadsheets.write_csv` writes, faster than csv.writer.
 
-A column's texts are looked through together for what a careful writer changes; only those that
-look like it are changed one by one.
+A column's texts are looked through together for what a careful writer changes or quotes; only where
+one looks like it are they written one by one. So a row is made by one template.
 """
 
-import csv
 import datetime
-import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -15,13 +13,14 @@ from typing import Any
 from .spreadsheets import guard, text_of, write_csv
 
 ROWS_AT_ONCE = 500
-# What csv.writer writes as `text_of` does, and what begins no formula.
+# What a template writes as `text_of` does, and what begins no formula.
 PLAIN = {int, datetime.date, type(None)}
 TEXTS = PLAIN | {str}
 # In texts of a line each: the first character of one that a spreadsheet may take for a formula.
 FORMULA_LIKE = re.compile(r"\n['=+\-@\t\r]")
-# Also space at the end of a text, and what `str.splitlines` takes for the end of a line.
-UNTIDY = re.compile(r"\n['=+\-@\s]|[^\S\n]\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+# Also space at the beginning or the end of a text.
+UNTIDY = re.compile(r"\n(?:['=+\-@\s]|(?<=[^\S\n]\n))")
+QUOTED = re.compile('[",\r\n]')
 
 
 def flatten(text: str) -> str:
@@ -29,8 +28,16 @@ def flatten(text: str) -> str:
     return " ".join(filter(None, map(str.strip, text.splitlines())))
 
 
-def make_safe(cells: Sequence[Any]) -> Sequence[Any]:
-    """Return a column that no spreadsheet runs: texts by `guard`, other values as their text."""
+def quote(text: str) -> str:
+    """Return a text as a cell of CSV holds it."""
+    return f'"{text.replace(chr(34), chr(34) * 2)}"' if QUOTED.search(text) else text
+
+
+def write_safe(cells: Sequence[Any]) -> Sequence[Any]:
+    """Return a column that no spreadsheet runs, quoted: texts by `guard`, others as their text.
+
+    None, whole numbers and dates stay what they are, for `format_columns`.
+    """
     types = set(map(type, cells))
     if not types <= TEXTS:
         cells = [cell if type(cell) in TEXTS else text_of(cell) for cell in cells]
@@ -38,34 +45,51 @@ def make_safe(cells: Sequence[Any]) -> Sequence[Any]:
     if str not in types:
         return cells
     texts = set(cells) if types == {str} else {cell for cell in cells if type(cell) is str}
-    return _change(cells, texts - {""}, FORMULA_LIKE, guard)
+    return _write(cells, texts - {""}, FORMULA_LIKE, guard)
 
 
-def make_flat(cells: Sequence[str | None]) -> Sequence[str | None]:
-    """Return a column of texts as `make_safe` does, each text in one line."""
-    return _change(cells, set(cells) - {None, ""}, UNTIDY, lambda text: guard(flatten(text)))
+def write_flat(cells: Sequence[str | None]) -> Sequence[str | None]:
+    """Return a column of texts as `write_safe` does, each text in one line."""
+    return _write(cells, set(cells) - {None, ""}, UNTIDY, lambda text: guard(flatten(text)))
 
 
-def _change(cells: Sequence, texts: set[str], odd: re.Pattern, change: Callable) -> Sequence:
-    """Return the cells with their texts changed; as they are where no text is odd."""
+def _write(cells: Sequence, texts: set[str], odd: re.Pattern, change: Callable) -> Sequence:
+    """Return the cells with their texts changed and quoted; as they are where no text is odd."""
     if not texts:
         return cells
     together = "\n".join(["", *texts, ""])
-    if together.count("\n") == len(texts) + 1 and not odd.search(together):
+    if (
+        "," not in together
+        and '"' not in together
+        and len(together.splitlines()) == len(texts) + 1
+        and not odd.search(together)
+    ):
         return cells
-    changed = {text: change(text) for text in texts}
-    return [changed.get(cell, cell) for cell in cells]
+    written = {text: new for text in texts if (new := quote(change(text))) != text}
+    return [written.get(cell, cell) for cell in cells] if written else cells
 
 
-def format_rows(rows: Iterable[Sequence[Any]]) -> str:
-    """Return rows of safe texts, whole numbers, dates and None as CSV."""
-    stream = io.StringIO(newline="")
-    csv.writer(stream).writerows(rows)
-    return stream.getvalue()
+def format_columns(columns: Sequence[Sequence[Any]]) -> str:
+    """Return columns that `write_safe` or `write_flat` gave, or of numbers, as rows of CSV."""
+    if len(columns) == 1:  # a row of one blank is no empty line
+        columns = [[cell if cell not in ("", None) else '""' for cell in columns[0]]]
+    number, cells, varying = len(columns[0]), [], []
+    for column in columns:
+        first = column[0] if number else None
+        if number and first == column[-1] and column.count(first) == number:
+            cells.append("" if first is None else str(first).replace("%", "%%"))
+            continue
+        cells.append("%s")
+        varying.append(
+            ["" if cell is None else cell for cell in column] if None in column else column
+        )
+    template = ",".join(cells) + "\r\n"
+    rows = zip(*varying, strict=True) if varying else [()] * number
+    return "".join(map(template.__mod__, rows))
 
 
 def format_header(header: Sequence[str]) -> str:
-    return format_rows([make_safe(header)])
+    return format_columns([write_safe([name]) for name in header])
 
 
 def iter_csv(
@@ -90,7 +114,7 @@ def iter_csv_columns(
     """
     text = format_header(header)
     for columns in batches:
-        text += format_rows(zip(*map(make_safe, columns), strict=True))
+        text += format_columns([*map(write_safe, columns)])
         yield text.encode(encoding)
         text, encoding = "", encoding.removesuffix("-sig")
     if text:

@@ -8,7 +8,7 @@ cell is made of it with. A path defaults to the key.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Context, Decimal
+from decimal import Decimal
 from itertools import islice
 from typing import Any
 
@@ -33,8 +33,7 @@ NOT_STATED = "資料に記載がない"
 NOT_ENTERED = "登録がない"
 FIGURE_KEYS = ("group", "label", "measure", "period")
 STORED = "{}_as_stored"
-# As Django reads a decimal number of SQLite.
-EXACT = Context(prec=15)
+EXACT_DIGITS = 15  # of a decimal number that SQLite stores, as Django reads it
 
 
 @dataclass(frozen=True)
@@ -77,11 +76,11 @@ class Column:
         values = [found[path] for path in self.paths]
         if self.page:
             pattern = base.replace("%", "%%") + address_pattern(self.page)
-            return [pattern % each for each in zip(*values, strict=True)]
+            return list(map(pattern.__mod__, zip(*values, strict=True)))
         cells = values[0] if self.make is None else list(map(self.make, *values))
         if self.is_path:
             return [f"{base}{cell}" for cell in cells]
-        return list(map(tidy_number, cells)) if self.type == "number" else cells
+        return tidy_numbers(cells) if self.type == "number" else cells
 
 
 @dataclass(frozen=True)
@@ -126,11 +125,21 @@ class Table:
         paths = list(dict.fromkeys(path for column in self.columns for path in column.paths))
         records = self.load()
         if isinstance(records, QuerySet):
-            records = iter(read_values(records, paths).iterator(chunk_size=CHUNK))
-        else:
-            records = (tuple(read(record, path) for path in paths) for record in records)
-        while some := list(islice(records, CHUNK)):
-            yield dict(zip(paths, zip(*some, strict=True), strict=True))
+            return read_columns(records, paths)
+        return into_columns(
+            paths, (tuple(read(record, path) for path in paths) for record in records)
+        )
+
+
+def read_columns(records: QuerySet, paths: Sequence[str]) -> Iterator[dict[str, Sequence]]:
+    """Yield what stands at the paths, of CHUNK records at a time, read by one query."""
+    return into_columns(paths, read_values(records, paths).iterator(chunk_size=CHUNK))
+
+
+def into_columns(paths: Sequence[str], rows: Iterable[tuple]) -> Iterator[dict[str, Sequence]]:
+    rows = iter(rows)
+    while some := list(islice(rows, CHUNK)):
+        yield dict(zip(paths, zip(*some, strict=True), strict=True))
 
 
 def read_values(records: QuerySet, paths: Iterable[str]) -> QuerySet:
@@ -176,9 +185,24 @@ def tidy_number(value: int | float | Decimal | None) -> int | Decimal | None:
     """Return a number as it is written: whole, or with the decimal places that it needs."""
     if value is None or type(value) is int:
         return value
-    number = EXACT.create_decimal_from_float(value) if isinstance(value, float) else value
-    whole = int(number)
-    return whole if whole == number else number.normalize()
+    if isinstance(value, float):
+        if value.is_integer() and abs(value) < 10**EXACT_DIGITS:
+            return int(value)
+        value = Decimal(f"{value:.{EXACT_DIGITS}g}")
+    whole = int(value)
+    return whole if whole == value else value.normalize()
+
+
+def tidy_numbers(values: Sequence) -> Sequence:
+    if set(map(type, values)) <= {int, type(None)}:
+        return values
+    return change_each(tidy_number, values)
+
+
+def change_each(change: Callable, values: Sequence) -> list:
+    """Return what a function makes of each value; equal ones are changed once."""
+    changed = {value: change(value) for value in set(values)}
+    return list(map(changed.__getitem__, values))
 
 
 class Memo(dict):
@@ -202,11 +226,12 @@ era_of = remember(lambda year: None if year is None else format_fiscal_year(year
 
 def yen_of(value: int | float | Decimal, unit: str) -> int | None:
     """Do as `Figure.amount_yen`, from what `read_values` gives."""
-    if unit not in UNIT_YEN:
+    yen = UNIT_YEN.get(unit)
+    if yen is None:
         return None
-    number = tidy_number(value)
+    number = value if type(value) is int else tidy_number(value)
     if type(number) is int:
-        return number * UNIT_YEN[unit]
+        return number * yen
     try:
         return amount_yen_of(number, unit)
     except AmountError:

@@ -15,7 +15,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import IO
 
-from .csv_text import flatten, format_header, format_rows, make_flat
+from .csv_text import flatten, format_columns, format_header, write_flat
 from .open_data_columns import Table
 from .spreadsheets import refuse_lost_characters, save_xlsx
 
@@ -86,7 +86,7 @@ def _iter_csv_parts(table, base, form):
     codec = form.encoding.removesuffix("-sig")
     for batch in table.batches(base):
         cells = [_prepare(column, each) for column, each in zip(table.columns, batch, strict=True)]
-        yield head + format_rows(zip(*cells, strict=True)).encode(codec), len(cells[0])
+        yield head + format_columns(cells).encode(codec), len(cells[0])
         head = b""
     if head:
         yield head, 0
@@ -95,8 +95,8 @@ def _iter_csv_parts(table, base, form):
 def _prepare(column, cells):
     """Return a column's cells as CSV holds them."""
     if column.type == "string" and not column.page:
-        return make_flat(cells)
-    if column.type == "number":
+        return write_flat(cells)
+    if column.type == "number" and Decimal in set(map(type, cells)):
         return [format(cell, "f") if type(cell) is Decimal else cell for cell in cells]
     return cells
 

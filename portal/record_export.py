@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import Any
 
 from django.db.models import Model, QuerySet
@@ -19,7 +18,7 @@ from .cells import (
     RecordsCell,
     join_key,
 )
-from .open_data_columns import CHUNK, FIGURE_KEYS, read_values, tidy_number
+from .open_data_columns import FIGURE_KEYS, change_each, read_columns, tidy_numbers
 
 AS_STORED = (FiscalYearCell.render, DateCell.render)
 
@@ -35,7 +34,7 @@ class ExportColumn:
 class RecordTable:
     """The rows of some records as the export of a resource holds them.
 
-    Nothing is kept: every call of `batches` reads the database anew, CHUNK rows at a time.
+    Nothing is kept: every call of `batches` reads the database anew, some rows at a time.
     """
 
     def __init__(self, resource, records: QuerySet):
@@ -49,9 +48,7 @@ class RecordTable:
         """Yield the cells column by column, of some rows at a time."""
         paths = list(dict.fromkeys(path for column in self.columns for path in column.paths))
         records = self.records.prefetch_related(None)
-        rows = read_values(records, paths).iterator(chunk_size=CHUNK)
-        while some := list(islice(rows, CHUNK)):
-            found = dict(zip(paths, zip(*some, strict=True), strict=True))
+        for found in read_columns(records, paths):
             yield [column.make(*map(found.get, column.paths)) for column in self.columns]
 
     def rows(self) -> Iterator[tuple]:
@@ -73,17 +70,10 @@ def make_column(field: Field, model: type[Model]) -> ExportColumn:
     if isinstance(cell, PartOfCell):
         return ExportColumn(tuple(f"{path}__{key}" for key in FIGURE_KEYS), join_keys)
     if isinstance(cell, NumberCell):
-        return ExportColumn((path,), partial(change_each, tidy_number))
+        return ExportColumn((path,), tidy_numbers)
     if type(cell).render in AS_STORED:
         return ExportColumn((path,), lambda values: values)
     return ExportColumn((path,), partial(change_each, cell.render))
-
-
-def change_each(change: Callable, values: Sequence) -> Sequence:
-    """Return what a function makes of each value; equal ones are changed once."""
-    made = ((value, change(value)) for value in set(values))
-    changed = {value: new for value, new in made if new is not value}
-    return [changed.get(value, value) for value in values] if changed else values
 
 
 def blank_none(values: Sequence[str | None]) -> Sequence[str]:

@@ -1,8 +1,8 @@
 """The speed and the memory of exports: the portal's, csv.writer's, and PostgreSQL's own COPY.
 
 Of the bulk files with the most rows, and of the same records as staff export them: from the
-database to the bytes of the file. Beside it the same rows written by csv.writer alone, once from memory and once as a plain script exports them, straight
-from a cursor. Times are CPU time of this process; COPY works in the server, so its time is wall time.
+database to the bytes of the file. Beside it the same rows written by csv.writer alone, once from
+memory and once as a plain script exports them, straight from a cursor. Times are CPU time of this process; COPY works in the server, so its time is wall time.
 """
 
 import csv
@@ -11,7 +11,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import islice
+from statistics import median
 from typing import Any, NamedTuple
 
 from django.contrib import admin
@@ -25,13 +27,20 @@ from portal.open_data_tables import TABLES
 from portal.record_export import RecordTable
 from portal.spreadsheet_formats import CsvCp932, CsvForExcel
 
+from .arithmetic import find_ratio, run_interleaved
+
 BASE = "https://portal.example.jp"
 NAMES = ("settlement-items", "settlement-figures")
 STAFF_TABLES = {"staff-items": SettlementItem, "staff-figures": SettlementFigure}
 STAFF_FORMATS = {"staff-csv": CsvForExcel, "staff-cp932": CsvCp932}
 MOST_IN_MEMORY = 50_000
 ROUNDS = 3
-FORMATS = ("csv", "jsonl", "xlsx", *STAFF_FORMATS)
+SECONDS = 15  # for the rounds of a table; there is always one
+# Format -> up to how many rows of a small and of a large file; a workbook takes long to write.
+LIMITS = {
+    **dict.fromkeys(("csv", "jsonl", *STAFF_FORMATS), (5_000, 500_000)),
+    "xlsx": (5_000, 25_000),
+}
 PEAK = """
 import sys, django
 django.setup()
@@ -100,20 +109,24 @@ def measure_writing(writing: Writing) -> dict:
         csv.writer(sink).writerows(some)
 
     def write_from_cursor():
-        csv.writer(sink).writerows(writing.values().iterator(1000))
+        csv.writer(sink).writerows(writing.values().iterator(chunk_size=1000))
 
-    ours, raw, plain = [], [], []
-    for _ in range(ROUNDS):  # one after the other, so that all meet the same machine
-        ours.append(_seconds(write_ours) / number)
-        raw.append(_seconds(write_from_memory) / len(some))
-        plain.append(_seconds(write_from_cursor) / number)
+    taken = run_interleaved(
+        {
+            "ours": partial(_seconds_a_row, write_ours, number),
+            "memory": partial(_seconds_a_row, write_from_memory, len(some)),
+            "cursor": partial(_seconds_a_row, write_from_cursor, number),
+        },
+        ROUNDS,
+        SECONDS,
+    )
     told = {
         "rows": number,
-        "ours": 1 / min(ours),
-        "csv_writer_from_memory": 1 / min(raw),
-        "csv_writer_from_cursor": 1 / min(plain),
-        "to_csv_writer_from_memory": min(raw) / min(ours),
-        "to_csv_writer_from_cursor": min(plain) / min(ours),
+        "ours": 1 / median(taken["ours"]),
+        "csv_writer_from_memory": 1 / median(taken["memory"]),
+        "csv_writer_from_cursor": 1 / median(taken["cursor"]),
+        "to_csv_writer_from_memory": find_ratio(taken["memory"], taken["ours"]),
+        "to_csv_writer_from_cursor": find_ratio(taken["cursor"], taken["ours"]),
     }
     if connection.vendor == "postgresql":
         query, parameters = writing.values().query.sql_with_params()
@@ -127,20 +140,18 @@ def measure_writing(writing: Writing) -> dict:
     return told
 
 
-def measure_peaks(name="settlement-figures", formats=FORMATS, limits=(5_000, 100_000)) -> dict:
-    """Return the peak memory (MB) of a process of its own, by format and number of rows."""
-    return {
-        (format, limit): float(
-            subprocess.run(
-                [sys.executable, "-c", PEAK, name, format, str(limit)],
-                check=True,
-                stdout=subprocess.PIPE,
-                text=True,
-            ).stdout
-        )
-        for format in formats
+def measure_peaks(name="settlement-figures") -> list[tuple[str, int, float]]:
+    """Return format, number of rows, and the peak memory (MB) of a process that writes so many."""
+    return [
+        (format, limit, float(_run(PEAK, name, format, str(limit))))
+        for format, limits in LIMITS.items()
         for limit in limits
-    }
+    ]
+
+
+def _run(code: str, *arguments: str) -> str:
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def print_peak(name: str, format: str, limit: str) -> None:
@@ -166,7 +177,7 @@ def print_peak(name: str, format: str, limit: str) -> None:
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
-def _seconds(write) -> float:
+def _seconds_a_row(write: Callable, rows: int) -> float:
     start = time.process_time()
     write()
-    return time.process_time() - start
+    return (time.process_time() - start) / rows

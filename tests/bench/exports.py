@@ -1,5 +1,7 @@
 """The exports beside `csv.writer` on rows in memory, and COPY where there is PostgreSQL."""
 
+from collections import defaultdict
+
 from .tables import Aim, Table
 from .world import World
 
@@ -34,14 +36,12 @@ def measure_exports(world: World, say) -> list[Table]:
         ]
         for name, told in measured.items()
     ]
-    peaks = world.call("exports_inside:measure_memory")
+    peaks = world.call("exporting:measure_peaks")
     say("書出しのメモリー")
-    limits = sorted({limit for _, limit, _ in peaks})
-    found = {(form, limit): megabytes for form, limit, megabytes in peaks}
-    memory = [
-        [FORMATS.get(form, form), *(found[form, limit] for limit in limits)]
-        for form in dict.fromkeys(form for form, _, _ in peaks)
-    ]
+    found = defaultdict(list)
+    for form, limit, megabytes in peaks:
+        found[FORMATS.get(form, form)] += [limit, megabytes]
+    memory = [[name, *told] for name, told in found.items()]
     notes = [
         "一括ファイルと管理画面の書出しのCSVを、データベースからファイルのバイトまで。相手は、メモリーにある同じ行を"
         "`csv.writer` が書くだけの速さと、カーソルから読みながら `csv.writer` が書く速さ。CPUの時間から"
@@ -69,7 +69,7 @@ def measure_exports(world: World, say) -> list[Table]:
         ),
         Table(
             "書出しのメモリー（決算の実績値、プロセス全体の最大、MB）",
-            ["形式", *(f"{limit:,}行まで" for limit in limits)],
+            ["形式", "行", "MB", "行", "MB"],
             memory,
         ),
     ]

@@ -277,10 +277,71 @@ class TestFormats:
 
     def test_a_file_is_read_some_rows_at_a_time(self, client, get_json, monkeypatch):
         monkeypatch.setattr("portal.api_lists.BATCH", 2)
+        monkeypatch.setattr("portal.open_data_columns.CHUNK", 2)
         make_world("a", size=3)
         for path in LISTS:
             lines = b"".join(client.get(f"/api/v1/{path}?format=jsonl")).splitlines()
             assert [json.loads(line) for line in lines] == get_json(path)["items"], path
+
+    @pytest.mark.parametrize("sort", ["fiscal_year", "-unit,label"])
+    @pytest.mark.parametrize("offset", [0, 1])
+    def test_a_file_holds_the_rows_and_fields_asked_for(self, get_json, read_text, sort, offset):
+        make_world("a", size=3)
+        make_settlement_figure(make_item(make_settlement(fiscal_year=2011)), value="0.5", unit="度")
+        part = make_settlement_figure(value="1.5", unit="千円")
+        make_settlement_figure(part.item, label="内訳", part_of=part)
+        asked = {"offset": offset}
+        columns = {"figures", "funding"}
+        for path, row, sort_ in (
+            ("settlement-items", FlatItemOut, "name" if "unit" in sort else sort),
+            ("figures", FlatFigureOut, sort),
+        ):
+            fields = ",".join(name for name in row.model_fields if name not in columns)
+            for more in ({}, {"sort": sort_}):
+                items = get_json(path, fields=fields, **asked, **more)["items"]
+                lines = read_text(path, format="jsonl", fields=fields, **asked, **more).splitlines()
+                assert lines == [json.dumps(item, ensure_ascii=False) for item in items]
+                assert len(items) >= 4
+
+    def test_a_file_goes_on_from_a_cursor(self, client, get_json, read_text):
+        make_world("a", size=3)
+        for path, sort in (("settlement-items", "code"), ("figures", "label"), ("figures", None)):
+            asked = {"sort": sort} if sort else {}
+            items = get_json(path, **asked)["items"]
+            cursor = _parameters(get_json(path, limit=2, **asked)["next"])["cursor"]
+            lines = read_text(path, format="jsonl", cursor=cursor, **asked).splitlines()
+            assert [json.loads(line) for line in lines] == items[2:]
+
+    def test_more_parts_of_a_file_take_no_more_queries(self, client, monkeypatch):
+        make_world("a", size=5)
+
+        def count(path):
+            with CaptureQueriesContext(connection) as queries:
+                parts = list(client.get(f"/api/v1/{path}"))
+            return len(queries), len(parts)
+
+        paths = [
+            f"{path}?format={format}&fields={fields}"
+            for path, fields in (("settlement-items", "code,name"), ("figures", "label,source"))
+            for format in ("csv", "jsonl")
+        ]
+        count(paths[0])  # whatever is loaded once a process
+        before = [count(path) for path in paths]
+        monkeypatch.setattr("portal.open_data_columns.CHUNK", 2)
+        after = [count(path) for path in paths]
+        assert [queries for queries, _ in after] == [queries for queries, _ in before]
+        assert all(parts > few for (_, parts), (_, few) in zip(after, before, strict=True))
+
+    def test_who_asks_for_the_head_of_a_file_is_spared_the_reading(self, client):
+        make_world("a")
+        for path in ("figures", "settlement-items"):
+            with CaptureQueriesContext(connection) as queries:
+                answer = client.head(f"/api/v1/{path}?format=csv")
+            assert answer.status_code == 200
+            texts = [query["sql"] for query in queries if "budgets_" in query["sql"]]
+            assert texts
+            assert all("LIMIT 2" in text for text in texts)
+        assert client.head("/api/v1/figures?format=csv&department=nai").status_code == 422
 
     def test_a_row_is_flat(self, read_csv):
         department = make_department(slug="d", name="架空部")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.csv_text import ROWS_AT_ONCE, flatten, iter_csv, make_flat, make_safe
+from portal.csv_text import ROWS_AT_ONCE, flatten, iter_csv, quote, write_flat, write_safe
 from portal.spreadsheets import (
     Decoded,
     Row,
@@ -376,10 +376,16 @@ def test_values_of_every_kind_are_streamed_as_they_are_written(values):
 
 @given(st.lists(st.text("=+-@\t\r\n\x0b\x1c\x85\u2028 　'\"5a.,あ") | st.none()))
 def test_a_column_is_made_safe_as_each_of_its_texts(texts):
-    careful = [None if text is None else guard(text) for text in texts]
-    assert list(make_safe(texts)) == careful
-    careful = [None if text is None else guard(flatten(text)) for text in texts]
-    assert list(make_flat(texts)) == careful
+    careful = [None if text is None else quote(guard(text)) for text in texts]
+    assert list(write_safe(texts)) == careful
+    careful = [None if text is None else quote(guard(flatten(text))) for text in texts]
+    assert list(write_flat(texts)) == careful
+
+
+@given(st.lists(st.text('=-\r\n ",あ') | st.none() | st.integers(), min_size=1))
+def test_a_file_of_one_column_has_no_empty_lines(cells):
+    rows = [(cell,) for cell in cells]
+    assert b"".join(iter_csv(["名称"], rows)) == write_csv(["名称"], rows)
 
 
 def test_what_cp932_cannot_hold_is_named_and_never_replaced():
