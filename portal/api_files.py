@@ -6,8 +6,8 @@ Nothing is kept but the rows of a batch, so that memory does not grow with the l
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from itertools import chain
 
 from .api_rows import Site
@@ -41,11 +41,10 @@ class Parts:
     is_optional: bool = False
     paths: tuple[str, ...] = ()
     load: Callable[..., Found] | None = None
-    template: str = field(init=False, default="")
 
-    def __post_init__(self):
-        pairs = (f"{json.dumps(name)}: %s" for name in self.fields)
-        object.__setattr__(self, "template", f"{{{', '.join(pairs)}}}")
+    @cached_property
+    def template(self) -> str:
+        return f"{{{', '.join(f'{json.dumps(name)}: %s' for name in self.fields)}}}"
 
     def complete(self, found: Found) -> Found:
         return found | self.load(*(found[path] for path in self.paths)) if self.load else found

@@ -314,13 +314,13 @@ class Page(Schema):
     ) -> HttpResponse:
         """Answer all rows as a file; who asks for the head alone is spared the reading."""
         if request.META["REQUEST_METHOD"] == "HEAD":
-            batches, first = iter(()), rows.read(1, self.offset, after)[0]
+            found, first = iter(()), rows.read(1, self.offset, after)[0]
         else:
             batches = rows.find(list_paths(row), self.offset, after)
             first = next(batches, None)
+            found = chain([first], batches) if first else batches
         if not first and after is None:
             self.require_named()
-        found = chain([first] if isinstance(first, dict) else [], batches)
         write = iter_csv_file if self.format == "csv" else iter_jsonl_file
         return self.make_file(request, write(row, Site(request), found))
 

@@ -188,7 +188,10 @@ def tidy_number(value: int | float | Decimal | None) -> int | Decimal | None:
     if isinstance(value, float):
         if value.is_integer() and abs(value) < 10**EXACT_DIGITS:
             return int(value)
-        value = Decimal(f"{value:.{EXACT_DIGITS}g}")
+        text = f"{value:.{EXACT_DIGITS}g}"
+        value = Decimal(text)
+        if "." in text and "e" not in text:
+            return value
     whole = int(value)
     return whole if whole == value else value.normalize()
 

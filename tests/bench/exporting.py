@@ -22,7 +22,7 @@ from django.db import connection
 from budgets.models import SettlementFigure, SettlementItem
 from portal.csv_text import iter_csv_columns
 from portal.open_data_columns import read_values
-from portal.open_data_files import Form, flat_rows, iter_file, measure
+from portal.open_data_files import Form, flat_rows, iter_file
 from portal.open_data_tables import TABLES
 from portal.record_export import RecordTable
 from portal.spreadsheet_formats import CsvCp932, CsvForExcel
@@ -81,7 +81,7 @@ def find_writing(name: str) -> Writing:
         )
     table, form = TABLES[name], Form()
     return Writing(
-        measure(table, BASE, form).rows,
+        table.load().count(),
         [tuple(row) for row in islice(flat_rows(table, BASE), MOST_IN_MEMORY)],
         lambda: iter_file(table, BASE, form),
         lambda: read_values(table.load(), _paths_of(table)),
