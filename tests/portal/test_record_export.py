@@ -54,7 +54,7 @@ NUMBERS = {name: number for number, name in enumerate([*FORMATS, "xlsx"])}
 
 @pytest.mark.parametrize("chunk", [1, 1000])
 def test_a_file_is_what_the_library_makes_record_by_record(db, monkeypatch, chunk):
-    monkeypatch.setattr("portal.record_export.CHUNK", chunk)
+    monkeypatch.setattr("portal.open_data_columns.CHUNK", chunk)
     make_awkward_records()
     for model in MODELS:
         resource = admin.site._registry[model].resource_classes[0]()
@@ -81,7 +81,7 @@ def test_a_table_without_rows_is_a_header(staff, file_format):
 
 @pytest.mark.parametrize("file_format", [*FORMATS, "xlsx"])
 def test_the_rows_are_read_some_at_a_time_and_let_go(db, monkeypatch, file_format):
-    monkeypatch.setattr("portal.record_export.CHUNK", 2)
+    monkeypatch.setattr("portal.open_data_columns.CHUNK", 2)
     item = builders.make_item()
     for number in range(20):
         builders.make_settlement_figure(item, label=f"架空の数{number}")
@@ -134,7 +134,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(staff):
 
 
 def test_a_client_who_goes_away_ends_the_reading(staff, monkeypatch):
-    monkeypatch.setattr("portal.record_export.CHUNK", 1)
+    monkeypatch.setattr("portal.open_data_columns.CHUNK", 1)
     for _ in range(3):
         builders.make_term()
     reading, ended = RecordTable.batches, []
@@ -158,7 +158,7 @@ def test_a_client_who_goes_away_ends_the_reading(staff, monkeypatch):
 
 
 def test_all_that_shift_jis_lacks_is_told_in_the_words_of_the_whole_file(staff, monkeypatch):
-    monkeypatch.setattr("portal.record_export.CHUNK", 4)
+    monkeypatch.setattr("portal.open_data_columns.CHUNK", 4)
     for number in range(30):
         builders.make_term(term=f"用語{number:02}", reading="𠮷" if number % 3 else "よ")
     records = GlossaryTerm.objects.order_by("term")
