@@ -17,7 +17,7 @@ from .import_results import RecordResult, iter_lines
 from .import_targets import find_targets
 from .release import RELEASE
 from .rights import rights_of
-from .row_writing import Change
+from .row_writing import Change, uncollected
 
 TOGETHER = 500
 # A number or a moment is kept as its text, which both databases read.
@@ -34,7 +34,9 @@ def find_premises(user) -> str:
 
 def pack_outcome(run, premises: str) -> bytes | None:
     """Return what the preview of an import found; None where it must be examined again anyway."""
-    if run.is_root or any(target.needs_revision for target in run.changed_targets):
+    if run.is_root or run.model._meta.many_to_many:
+        return None
+    if any(target.needs_revision for target in run.changed_targets):
         return None
     packer, packed = zlib.compressobj(1), []
     changes = iter(run.changes)
@@ -68,7 +70,7 @@ class KeptImport:
         """Write it; None, and nothing is saved, where it does not hold any more."""
         self.result = RecordResult()
         try:
-            with transaction.atomic():
+            with transaction.atomic(), uncollected():
                 targets = find_targets(
                     self.root_model, self.resource.root_paths, self.roots, self.rights, lock=True
                 )

@@ -65,6 +65,9 @@ def write_changes(run) -> dict[int, int]:
     if issubclass(model, Publication):
         field = model._meta.get_field("updated_at")
         now = {field: field.get_db_prep_save(timezone.now(), connection_of(model))}
+        at = model._meta.concrete_fields.index(field)
+        for change in new:  # what the preview found is older
+            change.stored[at] = now[field]
     for change in changed:
         change.stored |= now
         for _, field in own:

@@ -16,7 +16,7 @@ from .import_targets import find_targets
 from .rights import Rights, rights_of
 from .row_checks import checks_of
 from .row_order import put_in_order
-from .row_writing import Change, connection_of, uncollected
+from .row_writing import Change, connection_of
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class RecordImport(ImportRights):
         self.result = RecordResult(self.source)
         premises = find_premises(self.user) if self.dry_run and self.user else ""
         try:
-            with transaction.atomic(), uncollected():
+            with transaction.atomic():
                 self.read_keys()
                 roots = {self.root_key(key) for key in self.first}
                 paths = self.resource.root_paths

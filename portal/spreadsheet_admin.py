@@ -23,6 +23,7 @@ from .publishing import Status
 from .record_admin import CITED_FIELDSET, RecordAdmin
 from .record_export import RecordTable
 from .record_inlines import limit_choices
+from .row_writing import uncollected
 from .spreadsheet_formats import (
     AmbiguousFile,
     CsvCp932,
@@ -132,10 +133,11 @@ class SpreadsheetAdmin(ImportExportMixin, RecordAdmin):
         return self.show_import(request, result=result, **context)
 
     def run_import(self, request, data, name, encoding, *, dry_run):
-        table = read_table(data, encoding)
-        return self.resource_classes[0]().import_data(
-            table, dry_run, user=request.user, file_name=name, source=describe_table(table)
-        )
+        with uncollected():
+            table = read_table(data, encoding)
+            return self.resource_classes[0]().import_data(
+                table, dry_run, user=request.user, file_name=name, source=describe_table(table)
+            )
 
     def show_import(self, request, **context):
         address = reverse(f"admin:{self.url_name('import')}")

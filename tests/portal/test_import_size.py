@@ -356,8 +356,11 @@ class TestOutcome:
         headers = IndicatorValueResource().headers
         names = ["indicator__slug", "year", "actual", "publish_from"]
         data = ",".join(headers[name] for name in names) + "\nkakuu,2020,1.25,2024-08-02 10:00\n"
-        import_file(staff, IndicatorValue, data)
+        previewed = upload(staff, IndicatorValue, data)
+        uploaded_at = ImportLog.objects.get().uploaded_at
+        confirm(staff, IndicatorValue, previewed)
         [value] = indicator.values.all()
+        assert value.updated_at > uploaded_at
         assert value.actual == Decimal("1.25")
         assert value.publish_from.isoformat() == "2024-08-02T01:00:00+00:00"
         assert examined == [True]
