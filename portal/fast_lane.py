@@ -28,7 +28,7 @@ from .routers import Reading, reading_from
 ELSEWHERE = (*NEVER, "/api/")
 TOLD = {"ETag", "Cache-Control", "Vary"}
 SESSION = f"{settings.SESSION_COOKIE_NAME}="
-READY_BYTES = 32 * 1024 * 1024  # of bodies, in each process
+READY_BYTES = 32 * 1024 * 1024  # in each process
 
 
 def take_fast_lane(application: Callable) -> Callable:

@@ -76,7 +76,7 @@ def count_request(environ: dict) -> dict[str, int]:
 
 def _kind_of(environ: dict) -> str | None:
     """Return the setting that limits a request: what searches is dearer than a list of the API."""
-    path = environ["PATH_INFO"]
+    path = environ.get("PATH_INFO", "")
     if path.startswith(STAFF_PREFIX) or environ["REQUEST_METHOD"] == "OPTIONS":
         return None
     if (query := environ.get("QUERY_STRING")) and _has_words(query):

@@ -8,11 +8,18 @@ import threading
 from collections import OrderedDict
 from typing import NamedTuple
 
+# What an answer takes beside its body: the headers, their list, the address that it is found by.
+MORE_BYTES = 4096
+
 
 class Ready(NamedTuple):
     status: str
     headers: list[tuple[str, str]]
     body: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.body) + MORE_BYTES
 
 
 class ReadyAnswers:
@@ -37,10 +44,10 @@ class ReadyAnswers:
             if edition_tag != self._edition_tag or asked in self._answers:
                 return
             self._answers[asked] = answer
-            self.size += len(answer.body)
+            self.size += answer.size
             while self.size > self._max_bytes:
                 _, dropped = self._answers.popitem(last=False)
-                self.size -= len(dropped.body)
+                self.size -= dropped.size
 
     def _begin(self, edition_tag: str):
         self._edition_tag, self._answers, self.size = edition_tag, OrderedDict(), 0

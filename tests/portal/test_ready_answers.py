@@ -2,7 +2,9 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from portal.ready_answers import Ready, ReadyAnswers
+from portal.ready_answers import MORE_BYTES, Ready, ReadyAnswers
+
+THREE = 3 * (10 + MORE_BYTES)  # bytes of three small answers
 
 
 def make_answer(size=10):
@@ -10,7 +12,7 @@ def make_answer(size=10):
 
 
 def test_what_nobody_asks_for_goes_first_when_it_becomes_too_much():
-    ready = ReadyAnswers(max_bytes=30)
+    ready = ReadyAnswers(max_bytes=THREE)
     assert ready.find("a", ("/1",)) is None
     for name in ("/1", "/2", "/3"):
         ready.keep("a", (name,), make_answer())
@@ -22,16 +24,16 @@ def test_what_nobody_asks_for_goes_first_when_it_becomes_too_much():
 
 
 def test_an_answer_that_is_larger_than_all_is_not_kept():
-    ready = ReadyAnswers(max_bytes=30)
+    ready = ReadyAnswers(max_bytes=THREE)
     ready.find("a", ("/1",))
-    ready.keep("a", ("/1",), make_answer(31))
+    ready.keep("a", ("/1",), make_answer(THREE))
     assert ready.find("a", ("/1",)) is None
-    ready.keep("a", ("/1",), make_answer(30))
-    assert ready.find("a", ("/1",)) == make_answer(30)
+    ready.keep("a", ("/1",), make_answer(THREE - MORE_BYTES))
+    assert ready.find("a", ("/1",)) == make_answer(THREE - MORE_BYTES)
 
 
 def test_nothing_outlives_its_edition():
-    ready = ReadyAnswers(max_bytes=30)
+    ready = ReadyAnswers(max_bytes=THREE)
     ready.find("a", ("/1",))
     ready.keep("a", ("/1",), make_answer())
     assert ready.find("b", ("/1",)) is None
@@ -40,8 +42,16 @@ def test_nothing_outlives_its_edition():
     assert ready.find("a", ("/1",)) is None
 
 
+def test_answers_without_a_body_are_not_kept_without_end():
+    ready = ReadyAnswers(max_bytes=THREE)
+    ready.find("a", ("/1",))
+    for number in range(100):
+        ready.keep("a", (f"/{number}",), make_answer(0))
+    assert sum(ready.find("a", (f"/{number}",)) is not None for number in range(100)) == 3
+
+
 def test_many_threads_share_it():
-    ready = ReadyAnswers(max_bytes=100)
+    ready = ReadyAnswers(max_bytes=THREE)
 
     def work(number):
         tag, asked = f"edition {number // 500 % 2}", (f"/{number % 17}",)
@@ -51,4 +61,4 @@ def test_many_threads_share_it():
 
     with ThreadPoolExecutor(8) as threads:
         assert all(threads.map(work, range(5000)))
-    assert ready.size <= 100
+    assert ready.size <= THREE
