@@ -232,7 +232,7 @@ def _is_plain(text: str, words: Iterable[str]) -> bool:
 def _make_pattern(word: str) -> re.Pattern:
     """Return what finds a normal word in all its forms, with the marks of long vowels in it."""
     forms = _list_forms()
-    long = f"[{re.escape(forms['ー'])}]*"
+    long = f"[{re.escape(forms['ー'])}]*+"
     return re.compile(
         "".join(f"[{re.escape(c + forms.get(c, ''))}]" + long * _is_katakana(c) for c in word)
     )

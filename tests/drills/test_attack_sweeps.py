@@ -19,7 +19,7 @@ from portal.fiscal_year import FiscalYearError, parse_fiscal_year
 from portal.markdown import plain_text, render_markdown
 from portal.models import ImportLog
 from portal.rate_limit import count_request
-from portal.search_text import normalise
+from portal.search_text import find_spans, normalise, parse_query
 from portal.shared_cache import SharedCache
 from portal.spreadsheets import SpreadsheetError, read_pasted, read_xlsx
 from tests.admin_pages import make_everything
@@ -46,8 +46,9 @@ from tests.public_pages import arguments_of, list_addresses, make_world
 
 pytestmark = pytest.mark.drill
 
-# Made of what a function knows: glossary terms, and names of headings in the text itself.
-MADE_AS_THEY_RUN = {"portal.glossary_marks", "budgets.report_lines"}
+# Made of what a function knows: glossary terms, names of headings in the text itself, and words that
+# are looked for.
+MADE_AS_THEY_RUN = {"portal.glossary_marks", "budgets.report_lines", "portal.search_text"}
 SHORT, ENOUGH_SECONDS = 3_000, 0.05
 
 
@@ -127,6 +128,7 @@ PATHOLOGICAL = {
     "blank-lines": lambda n: "\n" * n,
     "blanks": lambda n: " " * n + "x",
     "one-word": lambda n: "あ" * n,
+    "long-vowels": lambda n: ("か" + "ー" * 30) * (n // 30),
     "digits": lambda n: "1" * n + "千円",
     "commas": lambda n: "1," * n + "円",
     "items": lambda n: (
@@ -162,6 +164,7 @@ READERS = {
     "amount": read_or_refuse(parse_amount, AmountError),
     "year": read_or_refuse(parse_fiscal_year, FiscalYearError),
     "search": normalise,
+    "hits": lambda text: find_spans(text, parse_query(f"{'か' * 40}さ 円 a")),
     "pasted": read_or_refuse(read_pasted, SpreadsheetError),
 }
 
