@@ -60,7 +60,7 @@ def find_answer(ready: ReadyAnswers, edition: Edition, environ: dict) -> Ready |
     etag = etag_of(edition)
     told = [("ETag", etag), ("Vary", "Accept-Encoding")]
     if environ.get("HTTP_IF_NONE_MATCH") == etag:
-        return Ready("304 Not Modified", told, b"")
+        return Ready("304 Not Modified", [*told, ("Access-Control-Allow-Origin", "*")], b"")
     address = address_of(environ)
     coding = choose_coding(environ.get("HTTP_ACCEPT_ENCODING", ""))
     found = ready.find(edition.tag, (address, coding))

@@ -91,7 +91,7 @@ def page_cache_middleware(get_response):
 def _answer(request, get_response, address: str, edition: Edition):
     # Only who got this address with this edition has its tag.
     if request.META.get("HTTP_IF_NONE_MATCH") == etag_of(edition):
-        return _tell_caches(HttpResponse(status=304), edition)
+        return _tell_caches(_open_to_scripts(HttpResponse(status=304)), edition)
     if len(address) > MAX_ADDRESS or "HTTP_RANGE" in request.META:
         return _tell_caches(get_response(request), edition)
     coding = _coding_of(request)
@@ -212,8 +212,16 @@ def _store(found: dict[str, Kept]):
 def _send(request, kept: Kept, edition: Edition) -> HttpResponse:
     response = _tell_caches(HttpResponse(kept.body, headers=dict(kept.headers)), edition)
     response = get_conditional_response(request, response["ETag"], None, response)
+    if response.status_code == 304:
+        _open_to_scripts(response)
     if request.method == "HEAD":
         response.content = b""
+    return response
+
+
+def _open_to_scripts(response):
+    """Let a script of another host see that nothing has changed, which asked with a tag that it has."""
+    response["Access-Control-Allow-Origin"] = "*"
     return response
 
 

@@ -48,12 +48,12 @@ def make_world() -> list[str]:
     item.settlement.introduction = "架空の概要"
     item.settlement.save()
     return [
-        *("/departments/mae/", f"{item.settlement.get_absolute_url()}9/", "/search/?q=架空"),
         *(
             address
             for address in public_pages.list_addresses(public_pages.arguments_of(**world))
             if address not in ("/favicon.ico", "/healthz")
         ),
+        *("/departments/mae/", f"{item.settlement.get_absolute_url()}9/", "/search/?q=架空"),
     ]
 
 
