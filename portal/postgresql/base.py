@@ -15,7 +15,8 @@ class Doubt:
     """What the threads of this process know of one server."""
 
     def __init__(self):
-        self.until, self.trying = -float("inf"), Lock()
+        self.until = self.tried_at = -float("inf")
+        self.trying = Lock()
 
     def is_on(self) -> bool:
         return time.monotonic() < self.until
@@ -35,14 +36,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
     a server that is away is told from it at once."""
 
     def get_new_connection(self, conn_params):
-        doubt = _doubts.setdefault(self.alias, Doubt())
+        doubt, came_at = _doubts.setdefault(self.alias, Doubt()), time.monotonic()
         if doubt.is_on():
-            if not doubt.trying.acquire(blocking=False):
-                raise OperationalError("the server was away a moment ago")
-            try:
-                self._try_out(conn_params, doubt)
-            finally:
-                doubt.trying.release()
+            with doubt.trying:
+                # Who waited shares what was found since: a server that is silent is waited for once.
+                if doubt.is_on() and doubt.tried_at >= came_at:
+                    raise OperationalError("the server was away a moment ago")
+                if doubt.is_on():
+                    self._try_out(conn_params, doubt)
         try:
             return super().get_new_connection(conn_params)
         except PoolTimeout:
@@ -53,6 +54,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise
 
     def _try_out(self, conn_params, doubt: Doubt):
+        doubt.tried_at = time.monotonic()
         try:
             self.Database.connect(**conn_params | {"connect_timeout": TRY_SECONDS}).close()
         except Error:
