@@ -294,7 +294,8 @@ def fill_index(plan=None, using="default", **kwargs):
     Without a plan it is no `migrate` that asks: a database was emptied.
     """
     if plan is not None and using == "default" and not SearchEntry.objects.exists():
-        rebuild_all()
+        with transaction.atomic():  # all or none: who is killed meanwhile leaves an empty one
+            rebuild_all()
 
 
 def _walk(searchable: Searchable) -> Iterator[tuple[str, type[Model], Field]]:

@@ -55,6 +55,7 @@ class Site:
             "MEDIA_ROOT": str(folder / "media"),
             "API_RATE": "0",
             "SEARCH_RATE": "0",
+            "LOGIN_FAILURE_LIMIT": "100000",
         }
         program, *options = GUNICORN.split()
         bind = ["--bind", f"{LOOPBACK}:{self.port}"]

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from tests.drills.databases import Databases
 from tests.drills.killing import NEVER_THE_SAME, Server
@@ -13,6 +14,7 @@ pytestmark = pytest.mark.django_db  # the databases of the drill are copies of t
 # Of each operation: kills at so many statements, evenly spread over all of them; at all of a short one.
 STATEMENTS = 12
 MOMENTS = 4
+ENTRIES = "portal_searchentry"
 PUBLISHING = 'INSERT INTO "portal_transition"'
 CHANGING = [name for name in OPERATIONS if name != "migrate"]
 
@@ -215,5 +217,8 @@ def check_killed_migration(world, earlier, number, wanted):
     world.order("perform", database, **order)
     assert world.has_happened("migrate", database)
     rows, schema = world.read_all(database)
-    assert differing(rows, wanted[0]) == [], number
+    assert rows[ENTRIES]["rows"] == wanted[0][ENTRIES]["rows"], number
+    # PostgreSQL gives no number a second time: entries that were made anew have others.
+    renumbered = {ENTRIES} if connection.vendor == "postgresql" else set()
+    assert set(differing(rows, wanted[0])) <= renumbered, number
     assert schema == wanted[1], number
