@@ -45,9 +45,10 @@ AMOUNT_WORD = re.compile(
     + "|".join(sorted((*AMOUNT_FIELDS, *COSTS, *OTHERS), key=len, reverse=True))
     + r")[)\]】〕>]? *:? *(?!/)"
 )
+# A blank that was taken is never given back: many of them would be tried in all ways.
 PRINTED_AMOUNT = re.compile(
-    r"[(\[【〔<]? *(?:約? *[▲△-]? *[0-9][0-9,. ]*(?:(?:十億|百万|千万|兆|億|万|千)[0-9,]*)* *円?"
-    r"|皆増|皆減|[▲△-]+|[-―ー－]+) *[)\]】〕>]?"
+    r"[(\[【〔<]? *+(?:約? *+[▲△-]? *+[0-9][0-9,. ]*+(?:(?:十億|百万|千万|兆|億|万|千)[0-9,]*)* *+円?"
+    r"|皆増|皆減|[▲△-]+|[-―ー－]+) *+[)\]】〕>]?"
 )
 TRAILING_AMOUNT = re.compile(
     r"(?:(?<=[ )…])|\( *|: *)([▲△-]?[0-9][0-9,.]*)( *(?:億|百万|千|万)?円)? *\)?$"
