@@ -9,12 +9,15 @@ import threading
 import time
 
 import psycopg
+from psycopg.generators import execute
 from psycopg.pq import ExecStatus
 
 logger = logging.getLogger(__name__)
 STATEMENT = b"edition"
 # So long a thread waits for the others, and all go the usual way where no connection is to be had.
 WAIT_SECONDS, PAUSE_SECONDS = 1, 5
+# A server that hangs while the line to it stands is left after so long.
+ANSWER_SECONDS = 2
 
 
 class EditionConnection:
@@ -32,7 +35,9 @@ class EditionConnection:
         try:
             if self._connection is None and not self._connect(database):
                 return None
-            result = self._connection.pgconn.exec_prepared(STATEMENT, [moment.encode()])
+            server = self._connection.pgconn
+            server.send_query_prepared(STATEMENT, [moment.encode()])
+            (result,) = self._connection.wait(execute(server), timeout=ANSWER_SECONDS)
             if result.status == ExecStatus.TUPLES_OK:
                 values = (result.get_value(0, column) for column in range(result.nfields))
                 return tuple(value and value.decode() for value in values)

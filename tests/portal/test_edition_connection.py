@@ -14,7 +14,9 @@ from tests.builders import make_document, make_term
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite is asked in the process"),
+    pytest.mark.skipif(
+        connection.vendor != "postgresql", reason="needs PostgreSQL: SQLite is asked in the process"
+    ),
 ]
 
 
@@ -85,3 +87,10 @@ def test_where_none_is_to_be_had_it_is_not_tried_each_time(kept, asked, monkeypa
     edition = find(kept)
     assert find(kept) == edition == find_edition()
     assert asked == [None, None] and tried == [1]
+
+
+def test_a_server_that_does_not_answer_is_left(monkeypatch):
+    monkeypatch.setattr("portal.edition_connection.ANSWER_SECONDS", 0.1)
+    with closing(EditionConnection("SELECT pg_sleep(60), $1::timestamptz")) as kept:
+        assert kept.ask(connection, timezone.now().isoformat()) is None
+        assert kept._connection is None
