@@ -9,7 +9,7 @@ from django.db.models import CharField, ProtectedError, TextField
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from portal import api_conditions, versions
+from portal import api, api_conditions, versions
 from portal.api_conditions import Deprecation
 from portal.publishing import Publication
 from tests.admin_pages import change_url, save
@@ -141,6 +141,8 @@ class TestDeprecation:
     def test_an_operation_that_will_end_says_so(self, client, monkeypatch):
         ending = Deprecation(since=datetime.date(2027, 1, 1), sunset=datetime.date(2028, 1, 1))
         monkeypatch.setitem(api_conditions.DEPRECATED, "list_pillars", ending)
+        # The schema is made once a process; here it is made anew.
+        monkeypatch.setattr(api, "_make_schema", api._make_schema.__wrapped__)
         answer = client.get("/api/v1/pillars?limit=1")
         assert answer["Deprecation"] == "@1798761600"
         assert answer["Sunset"] == "Sat, 01 Jan 2028 00:00:00 GMT"
@@ -163,7 +165,11 @@ class TestCounts:
         count, counted = ask("")
         assert counted == 1
         assert ask("&offset=1") == (count, 0)
-        assert ask("&fiscal_year=1990") == (0, 1)
+        assert ask("&fiscal_year=1990") == (
+            0,
+            0,
+        )  # no settlement, so that there is nothing to count
+        assert ask("&max_amount_yen=0") == (0, 1)
         make_world("b")
         more, counted = ask("")
         assert (more > count, counted) == (True, 1)

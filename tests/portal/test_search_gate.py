@@ -63,7 +63,8 @@ class TestKept:
         make_initiative(title="温泉の取組", summary="費用")
         assert titles(query) == ["温泉の取組"]
 
-        Settlement.objects.update(status=Status.PUBLISHED)
+        settlement.status = Status.PUBLISHED
+        settlement.save()
         assert set(titles(query)) == {"温泉の費用", "温泉の取組"}
         Initiative.objects.update(status=Status.WITHDRAWN)
         assert titles(query) == ["温泉の費用"]
@@ -92,7 +93,8 @@ class TestKept:
         assert titles("温泉") == ["温泉の資料"]
 
         with transaction.atomic():
-            Settlement.objects.update(status=Status.PUBLISHED)
+            settlement.status = Status.PUBLISHED
+            settlement.save()
             assert titles("温泉") == ["温泉の費用", "温泉の資料"]
             transaction.set_rollback(True)
         assert titles("温泉") == ["温泉の資料"]
