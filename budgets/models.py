@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.urls import reverse
 
 from initiatives.models import Initiative
+from portal.addresses import address_pattern
 from portal.fiscal_year import format_fiscal_year
 from portal.models import (
     MONEY_KINDS,
@@ -41,6 +42,34 @@ class Stage(models.TextChoices):
     APPROVED = "approved", "議会認定"
 
 
+class StatedTotal(models.Func):
+    """The sum of the topmost stated amounts of a settlement, None where none is stated.
+
+    From each such item an index leads to the next one that is not below it: what lies below is
+    not read. It is the sum of `topmost_with_amount`.
+    """
+
+    output_field = models.BigIntegerField()
+    template = f"""(
+        WITH RECURSIVE topmost(code_order, amount_yen) AS (
+            SELECT * FROM (
+                SELECT code_order, amount_yen FROM budgets_settlementitem
+                WHERE settlement_id = %(expressions)s AND amount_yen IS NOT NULL
+                ORDER BY code_order LIMIT 1
+            ) AS first
+            UNION ALL
+            SELECT item.code_order, item.amount_yen
+            FROM topmost JOIN budgets_settlementitem AS item
+            ON item.settlement_id = %(expressions)s AND item.code_order = (
+                SELECT code_order FROM budgets_settlementitem
+                WHERE settlement_id = %(expressions)s AND amount_yen IS NOT NULL
+                AND code_order > topmost.code_order || '{LAST_BELOW}'
+                ORDER BY code_order LIMIT 1
+            )
+        ) SELECT CAST(SUM(amount_yen) AS bigint) FROM topmost
+    )"""  # noqa: S608 - a constant of this code
+
+
 class SettlementQuerySet(PublicationQuerySet):
     def get_by_natural_key(self, fiscal_year, department):
         return self.get(live_q(), fiscal_year=fiscal_year, department__slug=department)
@@ -58,7 +87,6 @@ class SettlementQuerySet(PublicationQuerySet):
         what is printed, not the official total.
         """
         items = SettlementItem.objects.filter(settlement=models.OuterRef("pk")).order_by()
-        stated = items.topmost_with_amount().values("settlement")
         return self.annotate(
             item_count=models.functions.Coalesce(
                 models.Subquery(
@@ -66,10 +94,7 @@ class SettlementQuerySet(PublicationQuerySet):
                 ),
                 0,
             ),
-            stated_amount_yen=models.Subquery(
-                stated.annotate(total=models.Sum("amount_yen")).values("total"),
-                output_field=models.BigIntegerField(),
-            ),
+            stated_amount_yen=StatedTotal("pk"),
         )
 
 
@@ -136,7 +161,7 @@ class Settlement(Revisable, Cited):
     natural_key.dependencies = ["portal.department"]
 
     def get_absolute_url(self):
-        return reverse("settlement_detail", args=[self.fiscal_year, self.department.slug])
+        return address_pattern("settlement_detail") % (self.fiscal_year, self.department.slug)
 
     @property
     def fiscal_year_label(self) -> str:
@@ -348,10 +373,8 @@ class SettlementItem(Cited):
 
     def get_absolute_url(self):
         settlement = self.settlement
-        return reverse(
-            "settlement_item_detail",
-            args=[settlement.fiscal_year, settlement.department.slug, self.code],
-        )
+        place = settlement.fiscal_year, settlement.department.slug, self.code
+        return address_pattern("settlement_item_detail") % place
 
     def clean(self):
         if code_level(self.code) > MAX_LEVEL:

@@ -283,6 +283,26 @@ class TestTotals:
             "2",
         ]
 
+    def test_the_sum_leaps_over_all_below_an_amount_and_over_nothing_else(self):
+        settlement = make_settlement()
+        deepest = "2.9999.9999.9999.9999.9999.9999.9999"
+        for code in ("1", "1.1", "1.2.1", "1.10", "2", deepest, "3", "10.1", "9999"):
+            make_item(settlement, code, amount_yen=1)
+        settlement.items.filter(code__in=["1", "3"]).update(amount_yen=None)
+        topmost = settlement.items.topmost_with_amount()
+        for number, item in enumerate(topmost):
+            settlement.items.filter(pk=item.pk).update(amount_yen=10**number)
+        assert [item.code for item in topmost] == ["1.1", "1.2.1", "1.10", "2", "10.1", "9999"]
+        assert Settlement.objects.with_totals().get().stated_amount_yen == 111_111
+
+    def test_settlements_are_sorted_and_counted_by_their_sums(self):
+        few, many = make_settlement(), make_settlement()
+        make_item(few, amount_yen=1)
+        make_item(many, amount_yen=2)
+        totals = Settlement.objects.with_totals()
+        assert list(totals.order_by("-stated_amount_yen")) == [many, few]
+        assert totals.filter(stated_amount_yen__gt=1).count() == 1
+
     def test_an_amount_below_two_silent_levels_is_topmost(self):
         settlement = make_settlement()
         make_item(settlement, "1.1.1", amount_yen=5)
