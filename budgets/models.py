@@ -46,27 +46,29 @@ class StatedTotal(models.Func):
     """The sum of the topmost stated amounts of a settlement, None where none is stated.
 
     From each such item an index leads to the next one that is not below it: what lies below is
-    not read. It is the sum of `topmost_with_amount`.
+    not read. It is the sum of `topmost_with_amount`. There is no join, for which SQLite would go
+    through the items of all settlements first (a Bloom filter).
     """
 
     output_field = models.BigIntegerField()
     template = f"""(
-        WITH RECURSIVE topmost(code_order, amount_yen) AS (
-            SELECT * FROM (
-                SELECT code_order, amount_yen FROM budgets_settlementitem
-                WHERE settlement_id = %(expressions)s AND amount_yen IS NOT NULL
-                ORDER BY code_order LIMIT 1
-            ) AS first
-            UNION ALL
-            SELECT item.code_order, item.amount_yen
-            FROM topmost JOIN budgets_settlementitem AS item
-            ON item.settlement_id = %(expressions)s AND item.code_order = (
+        WITH RECURSIVE topmost(code_order) AS (
+            SELECT (
                 SELECT code_order FROM budgets_settlementitem
                 WHERE settlement_id = %(expressions)s AND amount_yen IS NOT NULL
-                AND code_order > topmost.code_order || '{LAST_BELOW}'
                 ORDER BY code_order LIMIT 1
             )
-        ) SELECT CAST(SUM(amount_yen) AS bigint) FROM topmost
+            UNION ALL
+            SELECT (
+                SELECT item.code_order FROM budgets_settlementitem AS item
+                WHERE item.settlement_id = %(expressions)s AND item.amount_yen IS NOT NULL
+                AND item.code_order > topmost.code_order || '{LAST_BELOW}'
+                ORDER BY item.code_order LIMIT 1
+            ) FROM topmost WHERE topmost.code_order IS NOT NULL
+        ) SELECT CAST(SUM((
+            SELECT item.amount_yen FROM budgets_settlementitem AS item
+            WHERE item.settlement_id = %(expressions)s AND item.code_order = topmost.code_order
+        )) AS bigint) FROM topmost
     )"""  # noqa: S608 - a constant of this code
 
 

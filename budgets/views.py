@@ -114,7 +114,7 @@ def settlement_detail(request, fiscal_year, department):
         department__slug=department,
     )
     form = OutlineForm(request.GET)
-    items = list(items_with_address().filter(settlement=settlement).defer("body"))
+    items = list(items_of(settlement, with_source=form.wants_csv))
     has_changed = settlement.took_over or settlement.department.abolished_in
     succession = load_succession() if has_changed else Succession()
     earlier, compared = compare_with_year_before(settlement, items, succession)
@@ -212,6 +212,12 @@ def items_with_address():
     return SettlementItem.objects.published().select_related("settlement__department", "source")
 
 
+def items_of(settlement, *, with_source=False):
+    """Public items of a settlement, which know it without being joined to it."""
+    items = settlement.items.published().order_by("code_order").defer("body", "easy_summary")
+    return items.select_related("source") if with_source else items
+
+
 def picture_of(slices, unit, whole_yen=None):
     """Return a treemap and a ranking of what states an amount; none of a single part."""
     ranks = rank_slices(slices, unit, whole_yen)
@@ -262,8 +268,7 @@ def compare_with_year_before(settlement, items, succession):
     )
     if not earlier:
         return None, []
-    before = list(items_with_address().filter(settlement=earlier).defer("body"))
-    return earlier, list_comparable(compare_items(before, items))
+    return earlier, list_comparable(compare_items(list(items_of(earlier)), items))
 
 
 def published_years():

@@ -164,7 +164,8 @@ def reports_with_count():
 
 def initiatives_as_cards():
     """Public initiatives with what a card shows."""
-    return Initiative.objects.published().select_related("pillar").prefetch_related("distinctions")
+    initiatives = Initiative.objects.published().defer("body", "easy_summary")
+    return initiatives.select_related("pillar").prefetch_related("distinctions")
 
 
 def initiatives_as_rows():

@@ -2,6 +2,7 @@ from decimal import Decimal
 
 from django import template
 from django.utils import timezone
+from django.utils.safestring import mark_safe
 
 from portal.amounts import format_amount, format_mixed, format_thousand_yen, format_yen
 from portal.display_unit import carry_unit, get_unit
@@ -29,6 +30,33 @@ register.filter("by_kind", group_figures)
 def in_unit(context, amount_yen) -> str:
     """Write an amount in the reader's unit, with all its digits: 4,016千円, 401.6万円."""
     return format_amount(amount_yen, get_unit(getattr(context, "request", None)))
+
+
+@register.simple_tag(takes_context=True)
+def amount(context, amount_yen, with_reading=True) -> str:
+    """Show an amount in the reader's unit, and in 億 and 万 beside it; or that none is stated."""
+    if amount_yen is None:
+        return mark_safe('<span class="not-stated">資料に記載なし</span>')
+    text, mixed = in_unit(context, amount_yen), format_mixed(amount_yen)
+    return _with_reading(text, mixed if with_reading and mixed != text else "")
+
+
+@register.simple_tag(takes_context=True)
+def change(context, of) -> str:
+    """Show what a Change is; ▲ is a fall, "—" stands where an amount or a base is missing."""
+    if of.difference_yen is None:
+        return "—"
+    percent = of.percent
+    return _with_reading(
+        in_unit(context, of.difference_yen), "" if percent is None else f"{number(percent)}%"
+    )
+
+
+def _with_reading(text: str, mixed: str) -> str:
+    html = f'<span class="amount">{text}</span>'
+    if mixed:
+        html += f' <span class="reading">（{mixed}）</span>'
+    return mark_safe(html)  # noqa: S308 - digits and units alone
 
 
 @register.simple_tag(takes_context=True)
