@@ -76,6 +76,7 @@ FORMULA_LIKE = re.compile(r"'*[=+\-@\t\r\n]")
 PLAIN_NUMBER = re.compile(r"[+-]?[0-9][0-9,]*(\.[0-9]+)?")
 NEWLINE = re.compile(rb"\r\n|\r|\n")
 PRIVATE = re.compile("[\x80-\xa0\ue000-\uf8ff]")
+NO_TEXT = re.compile("[\x00\ud800-\udfff]")  # what no database holds
 ILLEGAL_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -410,6 +411,11 @@ def _xlsx_rows(data: bytes) -> Iterator[tuple[int, list[str]]]:
             if cell.data_type == "e":
                 raise SpreadsheetError(
                     f"{cell.coordinate} のセルがエラー（{cell.value}）です。直してから保存してください。"
+                )
+            if isinstance(cell.value, str) and NO_TEXT.search(unescape(cell.value)):
+                raise SpreadsheetError(
+                    f"{cell.coordinate} のセルに、文字ではないもの（{cell.value}）があります。"
+                    "書き直してから保存してください。"
                 )
         yield number, [_text_of_cell(cell.value) for cell in row]
 

@@ -611,6 +611,13 @@ def test_a_formula_counts_by_its_result():
     assert read_xlsx(blank(data)).rows == (Row(2, ("計", "")),)
 
 
+@pytest.mark.parametrize("text", ["甲_xD800_乙", "_x0000_"])
+def test_a_cell_that_holds_no_text_is_named(text):
+    assert message_of(read_xlsx, make_xlsx(["名称"], [text])) == (
+        f"A2 のセルに、文字ではないもの（{text}）があります。書き直してから保存してください。"
+    )
+
+
 def test_a_cell_in_error_is_named():
     assert message_of(read_xlsx, make_xlsx(["名称", "数"], ["計", "#REF!"])) == (
         "B2 のセルがエラー（#REF!）です。直してから保存してください。"
