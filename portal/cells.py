@@ -7,6 +7,7 @@ write instead. What `render` returns is read back by `clean` as the same value.
 import datetime
 import re
 import unicodedata
+from functools import lru_cache
 
 from django.db import models
 from django.utils import timezone
@@ -291,9 +292,13 @@ def split_list(text: str) -> list[str]:
 
 def join_key(key: tuple[str, ...]) -> str:
     r"""Return "区分｜項目｜測るもの｜時期"; a ｜ or \ within a part stands after a \."""
+    text = SEPARATOR.join(key)
+    if "\\" not in text and text.count(SEPARATOR) == len(key) - 1:
+        return text
     return SEPARATOR.join([MARKED.sub(r"\\\g<0>", part) for part in key])
 
 
+@lru_cache(maxsize=1_000)  # the parts of a whole stand together
 def split_key(text: str, length: int = 4) -> tuple[str, ...]:
     r"""Return what `join_key` was given, each part without spaces around it.
 

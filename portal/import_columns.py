@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from weakref import WeakMethod
 
 from django.core.exceptions import ValidationError
 
-from .import_results import Cell
 from .row_writing import connection_of
 
 MEMO_SIZE = 20_000
@@ -15,17 +15,24 @@ MISSING = "新しい記録には要る列です。列を加えて、値を書い
 
 
 class Memo(dict):
-    """What a function makes of each key: made once, as long as there are not too many."""
+    """What a method makes of each key: made once, as long as there are not too many.
+
+    The method's object is held weakly: it holds the memo itself, and both are to go at once.
+    """
 
     def __init__(self, make):
         super().__init__()
-        self.make = make
+        self.make = WeakMethod(make)
 
     def __missing__(self, key):
         if len(self) >= MEMO_SIZE:
             self.clear()
-        made = self[key] = self.make(key)
+        made = self[key] = self.make()(key)
         return made
+
+    def take(self, keys) -> dict:
+        """Return what is made of each of some keys."""
+        return {key: self[key] for key in set(keys)}
 
 
 @dataclass(slots=True)
@@ -34,7 +41,7 @@ class Parsed:
 
     `error` says why it cannot be read at all, `problems` what is wrong with the value. `held` is
     what `Column.compare` gives of a record that says the same. `records` are those of another
-    model that it names. `cell` is what a new record shows of it, None where that is nothing.
+    model that it names.
     """
 
     value: Any = None
@@ -45,7 +52,6 @@ class Parsed:
     problems: tuple[str, ...] = ()
     records: tuple = ()
     is_blank: bool = False
-    cell: Cell | None = None
 
 
 class Column:
@@ -82,7 +88,7 @@ class Column:
         made = self.make(self.field.get_default())
         if made.problems == (BLANK,):
             made.problems = (MISSING,)
-        return self.show_new(made)
+        return made
 
     def parse(self, text: str) -> Parsed:
         try:
@@ -98,12 +104,7 @@ class Column:
     def parse_of_new(self, text: str) -> Parsed:
         """Return what a text says of a new record."""
         made = self.parsed[text]
-        return self.show_new(self.default if made.is_blank and self.keeps_default else made)
-
-    def show_new(self, said: Parsed) -> Parsed:
-        if said.shown and said.cell is None:
-            said.cell = Cell(self.title, "", said.shown)
-        return said
+        return self.default if made.is_blank and self.keeps_default else made
 
     def make(self, value) -> Parsed:
         """Return a value that was read, or that a new record begins with."""

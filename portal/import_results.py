@@ -2,17 +2,17 @@
 
 import base64
 import hashlib
-import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import orjson
+
 ROWS_SHOWN = 200  # of each group; the counts and the digest are of all
 PROBLEMS_SHOWN = 1_000
-PACKED_TOGETHER = 200
+PACKED_TOGETHER = 500
 PIECE = 2**16
-encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,17 @@ class RecordResult:
 
     Of each group the first rows are held as they are; all changes are counted, and kept packed.
     `versions` is what undoes the import, as `ImportLog.versions` tells; `outcome` what a preview
-    keeps for the confirmation.
+    keeps for the confirmation. `titles` are those of the columns.
     """
 
-    def __init__(self, source: str = ""):
-        self.source, self.base_errors = source, []
+    def __init__(self, source: str = "", titles: Sequence[str] = ()):
+        self.source, self.titles, self.base_errors = source, titles, []
         self.problems, self.problem_count = [], 0
         self.totals = {"new": 0, "update": 0, "skip": 0}
         self.rows = {kind: [] for kind in self.totals}
         self.revisions, self.versions, self.outcome = [], [], None
         self._digest, self._packer, self._packed = hashlib.sha256(), zlib.compressobj(1), []
-        self._waiting: list[RecordRow] = []
+        self._waiting: list[tuple] = []
 
     def refuse(self, error):
         """Add what concerns the file as a whole: an Error of django-import-export."""
@@ -66,11 +66,16 @@ class RecordResult:
         if len(self.problems) < PROBLEMS_SHOWN:
             self.problems.append(problem)
 
-    def add_change(self, row: RecordRow):
-        self.totals[row.kind] += 1
-        shown = self.rows[row.kind]
+    def add_change(self, line: int, kind: str, record: str, cells: list):
+        """Add a row that changes something.
+
+        `cells` are, of a new record, its texts by column; of another, those that change: the place
+        of the column, what it held, and what it holds.
+        """
+        self.totals[kind] += 1
+        shown, row = self.rows[kind], (line, kind, record, cells)
         if len(shown) < ROWS_SHOWN:
-            shown.append(row)
+            shown.append(_read_row(self.titles, *row))
         self._waiting.append(row)
         if len(self._waiting) == PACKED_TOGETHER:
             self._pack()
@@ -78,7 +83,7 @@ class RecordResult:
     def _pack(self):
         """Take the rows that wait into the digest and into what is kept packed."""
         if self._waiting:
-            line = (encode(self._waiting) + "\n").encode()
+            line = orjson.dumps({"columns": self.titles, "rows": self._waiting}) + b"\n"
             self._digest.update(line)
             self._packed.append(self._packer.compress(line))
             self._waiting = []
@@ -140,14 +145,26 @@ def iter_rows(report: dict) -> Iterator[RecordRow]:
     if "packed" not in report:
         yield from (RecordRow(**row) for row in report["rows"])
         return
-    for rows in iter_lines(base64.b64decode(report["packed"])):
-        yield from (RecordRow(*row) for row in rows)
+    for line in iter_lines(base64.b64decode(report["packed"])):
+        if isinstance(line, list):  # as it was kept before the titles stood once
+            yield from (RecordRow(*row) for row in line)
+        else:
+            yield from (_read_row(line["columns"], *row) for row in line["rows"])
 
 
-def iter_lines(packed: bytes) -> Iterator[list]:
+def _read_row(titles, line, kind, record, cells) -> RecordRow:
+    """Return a row with the titles of its cells, from what `add_change` was given."""
+    if kind == "new":
+        told = [Cell(title, "", new) for title, new in zip(titles, cells, strict=True) if new]
+    else:
+        told = [Cell(titles[at], old, new) for at, old, new in cells]
+    return RecordRow(line, kind, record, told)
+
+
+def iter_lines(packed: bytes) -> Iterator:
     """Return what the lines of compressed JSON say, each as it is reached."""
     unpacker, rest = zlib.decompressobj(), b""
     while packed:
         *lines, rest = (rest + unpacker.decompress(packed, PIECE)).split(b"\n")
         packed = unpacker.unconsumed_tail
-        yield from map(json.loads, lines)
+        yield from map(orjson.loads, lines)

@@ -1,16 +1,18 @@
 """One import: the rows of a file are read, compared and checked as a whole, then written in bulk."""
 
 import logging
+from itertools import compress
+from operator import ne
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import DataError, IntegrityError, models, transaction
 from import_export.results import Error
 
 from .edition import holding_edition
-from .held_records import HeldRecords
+from .held_records import HeldRecords, iter_batches
 from .import_columns import Parsed, say
 from .import_outcome import find_premises, pack_outcome
-from .import_results import Cell, Problem, RecordResult, RecordRow
+from .import_results import Problem, RecordResult
 from .import_rights import ImportRights
 from .import_targets import find_targets
 from .rights import Rights, rights_of
@@ -24,6 +26,8 @@ NOT_SAVED = (
     "データベースが受け付けなかったため、何も保存していません。もう一度内容を確かめてください。"
     "また同じになるときは、システムの管理者に知らせてください。"
 )
+TOGETHER = 1_000  # rows that are read at once, column by column
+UNREADABLE = object()  # is no value that a record holds
 PLAIN_PRE_SAVE = {
     kind.pre_save
     for kind in (models.Field, models.DateField, models.DateTimeField, models.FileField)
@@ -44,6 +48,7 @@ class RecordImport(ImportRights):
         self.model, self.is_root = resource._meta.model, resource.is_root
         self.root_model, self.root_size = resource.root_model, len(resource.root_paths)
         self.columns = resource.make_columns(table.header)
+        self.places = {column: place for place, column in enumerate(self.columns)}
         self.by_name = {column.name: column for column in self.columns}
         self.key_columns = [self.by_name[name] for name in resource.get_import_id_fields()]
         self.key_names = {NON_FIELD_ERRORS, *resource.get_import_id_fields()}
@@ -52,23 +57,11 @@ class RecordImport(ImportRights):
         self.set_columns = [
             column for column in own if not column.is_key and column not in self.state_columns
         ]
-        self.settable = set(self.set_columns)
-        self.plain_columns = [
-            (column.parsed, column.at, column.compare, column.index)
-            for column in self.set_columns
-            if not (column.is_own or column.is_many)
-        ]
+        self.plain_columns = [c for c in self.set_columns if not (c.is_own or c.is_many)]
         self.linking_columns = [c for c in self.set_columns if c.is_own or c.is_many]
         self.special_columns = {*self.state_columns, *(c for c in own if c.is_own)}
-        self.plan_of_new = [
-            (
-                column,
-                None if column.at is None or column in self.special_columns else column.said_of_new,
-                column.at,
-                column.index,
-            )
-            for column in self.columns
-        ]
+        self.looked_at = [c for c in self.columns if c in self.special_columns or c.is_many]
+        self.plain_of_new = [c for c in self.columns if c not in self.looked_at]
         fields, connection = self.model._meta.concrete_fields, connection_of(self.model)
         self.template = [field.get_default() for field in fields]
         self.stored_template = [
@@ -88,7 +81,7 @@ class RecordImport(ImportRights):
 
     def run(self, write) -> RecordResult:
         """Import, or try to; nothing is saved where the result has errors."""
-        self.result = RecordResult(self.source)
+        self.result = self.make_result()
         premises = find_premises(self.user) if self.dry_run and self.user else ""
         try:
             with transaction.atomic():
@@ -111,6 +104,9 @@ class RecordImport(ImportRights):
             self.result.base_errors.append(Error(ValueError(NOT_SAVED)))
         return self.result
 
+    def make_result(self) -> RecordResult:
+        return RecordResult(self.source, [column.title for column in self.columns])
+
     def root_key(self, key) -> tuple:
         return key[: self.root_size]
 
@@ -125,21 +121,22 @@ class RecordImport(ImportRights):
 
     def read_keys(self):
         """Read the key of each row; a record may stand in one row only."""
-        parts = [(column.parsed, column.at) for column in self.key_columns]
-        for number, row in enumerate(self.rows):
-            cells = row.cells
-            found = [parsed[cells[at]] for parsed, at in parts]
-            if any(part.error for part in found):
-                self.keys.append(None)
-                self.key_errors[number] = {
-                    column.name: [part.error]
-                    for column, part in zip(self.key_columns, found, strict=True)
-                    if part.error
-                }
+        for numbers in iter_batches(range(len(self.rows)), TOGETHER):
+            values = []
+            for column in self.key_columns:
+                texts = [self.rows[number].cells[column.at] for number in numbers]
+                said = column.parsed.take(texts)
+                values.append([said[text].value for text in texts])
+                if wrong := {text: made.error for text, made in said.items() if made.error}:
+                    for number, text in zip(numbers, texts, strict=True):
+                        if text in wrong:
+                            self.key_errors.setdefault(number, {})[column.name] = [wrong[text]]
+            self.keys += zip(*values, strict=True)
+        for number, key in enumerate(self.keys):
+            if number in self.key_errors:
+                self.keys[number] = None
                 continue
-            key = tuple([part.value for part in found])
             first = self.first.setdefault(key, number)
-            self.keys.append(key)
             if first != number:
                 line = self.rows[first].line
                 message = f"同じ記録が{line}行目にもあります。どちらか一つにしてください。"
@@ -147,14 +144,19 @@ class RecordImport(ImportRights):
 
     def examine(self):
         """Compare and check all rows with what is there: sets `result` and `changes`."""
-        self.result = RecordResult(self.source)
+        self.result = self.make_result()
         self.there = HeldRecords(self.resource, self.key_columns, self.targets)
         self.changes: list[Change] = []
         self.changed_roots: set[tuple] = set()
         self.refusals: dict = {}
         self.order_rows()
-        for number in self.order:
-            self.examine_row(number)
+        for numbers in iter_batches(self.order, TOGETHER):
+            held = [number for number in numbers if self.keys[number] in self.there.rows]
+            new = [number for number in numbers if self.keys[number] not in self.there.rows]
+            self.differing = self.find_differing(held)
+            self.new = self.read_new(new)
+            for number in numbers:
+                self.examine_row(number)
         self.result.sort()
         self.result.revisions = [
             (str(target.record), target.is_new_revision or target.needs_revision)
@@ -199,23 +201,69 @@ class RecordImport(ImportRights):
         held = self.there.rows.get(key)
         states = self.read_states(row, key, held, errors) if self.state_columns else {}
         if held is None:
-            self.examine_new(row, key, errors, states)
-        elif errors or states or self.differs(held, row.cells, key):
-            self.examine_change(row, key, held, errors, states)
+            self.examine_new(number, key, errors, states)
+            return
+        differing = [*self.differing.get(number, ()), *states]
+        for column in self.linking_columns:
+            said = self.read_links(column, row.cells[column.at], key)
+            if said.error or said.held != self.held_of(column, held):
+                differing.append(column)
+        if errors or differing:
+            self.examine_change(row, key, held, errors, states, differing)
         else:
             self.result.add_same(row.line, lambda: str(self.there.make_instance(held)))
 
-    def differs(self, held, cells, key) -> bool:
-        """Tell whether a row says something else than what is there, or cannot be read yet."""
-        for parsed, at, compare, index in self.plain_columns:
-            said = parsed[cells[at]]
-            if said.error or said.held != compare[held[index]]:
-                return True
-        for column in self.linking_columns:
-            said = self.read_links(column, cells[column.at], key)
-            if said.error or said.held != self.held_of(column, held):
-                return True
-        return False
+    def find_differing(self, numbers) -> dict[int, list]:
+        """Return the plain columns in which rows say something else than what is there, by row.
+
+        What cannot be read is something else too.
+        """
+        rows = [self.rows[number].cells for number in numbers]
+        held = [self.there.rows[self.keys[number]] for number in numbers]
+        found: dict[int, list] = {}
+        for column in self.plain_columns:
+            texts = [cells[column.at] for cells in rows]
+            before = [values[column.index] for values in held]
+            said = {
+                text: UNREADABLE if made.error else made.held
+                for text, made in column.parsed.take(texts).items()
+            }
+            kept = column.compare.take(before)
+            differs = map(ne, map(said.__getitem__, texts), map(kept.__getitem__, before))
+            for number in compress(numbers, differs):
+                found.setdefault(number, []).append(column)
+        return found
+
+    def read_new(self, numbers) -> dict[int, tuple[list, list, list]]:
+        """Return of new records the values, what is stored of them, and what is shown, by row.
+
+        Those in `odd` hold what cannot be taken as it is read.
+        """
+        rows = [self.rows[number].cells for number in numbers]
+        values, stored = (
+            [[v] * len(rows) for v in t] for t in (self.template, self.stored_template)
+        )
+        shown = [[""] * len(rows) for _ in self.columns]
+        self.odd = set()
+        for column in self.plain_of_new:
+            if column.at is None:
+                texts, said = [""] * len(rows), {"": column.default}
+            else:
+                texts = [cells[column.at] for cells in rows]
+                said = column.said_of_new.take(texts)
+            if odd := {text for text, made in said.items() if self.is_odd(column, made)}:
+                self.odd.update(n for n, t in zip(numbers, texts, strict=True) if t in odd)
+            shown[self.places[column]] = [said[text].shown for text in texts]
+            if column.index is not None:
+                values[column.index] = [said[text].value for text in texts]
+                stored[column.index] = [said[text].stored for text in texts]
+        read = [map(list, zip(*each, strict=True)) for each in (values, stored, shown)]
+        return dict(zip(numbers, zip(*read, strict=True), strict=True))
+
+    def is_odd(self, column, said) -> bool:
+        return bool(
+            said.error or said.problems or (said.records and self.refuse_named(column, said, ()))
+        )
 
     def held_of(self, column, held):
         """Return what a record holds, as `Parsed.held` is it of a text."""
@@ -275,27 +323,28 @@ class RecordImport(ImportRights):
             return states.get(column, column.default)
         return self.read_links(column, row.cells[column.at], key)
 
-    def examine_new(self, row, key, errors, states):
-        there, texts = self.there, row.cells
-        values, stored = self.template.copy(), self.stored_template.copy()
+    def examine_new(self, number, key, errors, states):
+        there, row = self.there, self.rows[number]
+        values, stored, shown = self.new[number]
         values[0] = -1 - len(self.changes)
-        found, links, cells = {}, {}, []
+        found, links = {}, {}
         if there.owner and key and not errors:
             owner = there.owners.get(key[: there.owner_size])
             values[there.owner_at] = stored[there.owner_at] = owner
             if owner is None:
                 errors |= self.refuse_owner(row)
-        for column, say_of_new, at, index in self.plan_of_new:
-            if say_of_new is not None:
-                said = say_of_new[texts[at]]
-            elif at is None:
+        for column in self.columns if number in self.odd else self.looked_at:
+            index = column.index
+            if column.at is None:
                 said = column.default
+            elif column in self.special_columns:
+                said = self.read_special(column, row, key, states)
             else:
-                said = column.show_new(self.read_special(column, row, key, states))
-            if errors and column.name in errors:
-                continue
-            if said.error:
-                errors[column.name] = [said.error]
+                said = column.said_of_new[row.cells[column.at]]
+            if said.error or column.name in errors:
+                errors.setdefault(column.name, [said.error])
+                if index is not None:
+                    values[index] = self.template[index]
                 continue
             if said.problems:
                 found[column.name] = list(said.problems)
@@ -305,8 +354,7 @@ class RecordImport(ImportRights):
                 values[index], stored[index] = said.value, said.stored
             elif column.is_many:
                 links[column.name] = said.value
-            if said.cell:
-                cells.append(said.cell)
+            shown[self.places[column]] = said.shown
         if self.limits_departments:
             self.check_departments(set(), self.departments_of(values, links), errors)
         instance = there.make_instance(values, is_new=True)
@@ -316,21 +364,19 @@ class RecordImport(ImportRights):
             for index, field in self.computed:
                 value = field.pre_save(instance, True)
                 stored[index] = field.get_db_prep_save(value, connection_of(self.model))
-            self.add_change("new", row, key, instance, cells, Change(values[0], "", stored, links))
+            self.add_change("new", row, key, instance, shown, Change(values[0], "", stored, links))
 
-    def examine_change(self, row, key, held, errors, states):
+    def examine_change(self, row, key, held, errors, states, differing):
         there, values = self.there, list(held)
         found, stored, links, cells = {}, {}, {}, []
-        for column in self.columns:
-            if column.name in errors or (column not in states and column not in self.settable):
+        for column in sorted(differing, key=self.places.__getitem__):
+            if column.name in errors:
                 continue
             if column in self.special_columns:
                 said = self.read_special(column, row, key, states)
             else:
                 said = column.parsed[row.cells[column.at]]
             before = self.held_of(column, held)
-            if not said.error and said.held == before:
-                continue
             refusal = said.error or (said.records and self.refuse_named(column, said, before))
             if refusal:
                 errors[column.name] = [refusal]
@@ -343,7 +389,7 @@ class RecordImport(ImportRights):
                 values[column.index] = said.value
                 stored[column.field] = said.stored
             old = self.show_old(column, before if column.is_many else held[column.index])
-            cells.append(Cell(column.title, old, said.shown))
+            cells.append((self.places[column], old, said.shown))
         if self.limits_departments:
             old, new = self.departments_of(held, {}), self.departments_of(values, links)
             self.check_departments(old, new, errors)
@@ -419,4 +465,4 @@ class RecordImport(ImportRights):
         self.changes.append(change)
         self.there.add(key, instance)
         self.changed_roots.add(self.root_key(key))
-        self.result.add_change(RecordRow(row.line, kind, change.record, cells))
+        self.result.add_change(row.line, kind, change.record, cells)

@@ -1,12 +1,14 @@
 """The check constraints of a model, asked of a record in memory instead of by a query each."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
+from operator import itemgetter
 from typing import NamedTuple
 
 from django.db import models
 from django.db.models import F, Q
 
+MEMO_SIZE = 1_000
 COMPARE = {
     "exact": lambda one, other: one == other,
     "gt": lambda one, other: one > other,
@@ -45,12 +47,25 @@ def checks_of(model) -> list[RowCheck]:
         except UnknownCondition:
             continue
         message = str(constraint.get_violation_error_message())
-        found.append(RowCheck(message, frozenset(names), _hold(ask)))
+        found.append(RowCheck(message, frozenset(names), _hold(ask, model, names)))
     return found
 
 
-def _hold(ask):
-    return lambda row: ask(row) is not False
+def _hold(ask, model, names):
+    """Return what tells whether a record is right; asked once of texts, which repeat."""
+    fields = [model._meta.get_field(name) for name in names]
+    if not all(isinstance(field, models.CharField) for field in fields):
+        return lambda row: ask(row) is not False
+    attributes = [field.attname for field in fields]
+
+    @lru_cache(MEMO_SIZE)
+    def holds(*values):
+        return ask(dict(zip(attributes, values, strict=True))) is not False
+
+    if len(attributes) == 1:
+        return lambda row: holds(row[attributes[0]])
+    get = itemgetter(*attributes)
+    return lambda row: holds(*get(row))
 
 
 def compile_condition(condition: Q, model, names: set[str]) -> Callable[[dict], bool | None]:

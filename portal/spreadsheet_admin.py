@@ -165,7 +165,8 @@ class SpreadsheetAdmin(ImportExportMixin, RecordAdmin):
             return self.show_import(request, errors=form.errors)
         with transaction.atomic():
             own = ImportLog.objects.select_for_update().filter(user=request.user)
-            log = own.filter(pk=form.cleaned_data["log"], model=self.opts.label_lower).first()
+            own = own.filter(pk=form.cleaned_data["log"], model=self.opts.label_lower)
+            log = own.defer("file", "report", "versions").first()
             if log is None:
                 raise Http404
             if log.state != ImportState.PREVIEWED:

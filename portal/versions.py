@@ -14,6 +14,7 @@ from decimal import Decimal
 from functools import cache
 from itertools import islice
 
+import orjson
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
@@ -131,11 +132,11 @@ def _take_rows(model, queryset, path) -> list[tuple[int, dict]]:
     names = ["pk", *(field.attname for field in fields)]
     as_text = [field.attname for field in fields if isinstance(field, TEXT_IN_JSON)]
     rows = []
-    for *values, root in queryset.values_list(*names, path):
-        row = dict(zip(names, values, strict=True))
+    for values in queryset.values_list(*names, path):
+        row = dict(zip(names, values, strict=False))  # the last one is what the row is part of
         for name in as_text:
             row[name] = _to_json(row[name])
-        rows.append((root, row))
+        rows.append((values[-1], row))
     for field in model._meta.many_to_many:
         links = defaultdict(list)
         pairs = queryset.filter(**{f"{field.name}__isnull": False}).order_by(field.name)
@@ -404,11 +405,9 @@ def save_versions(records: Iterable[models.Model], action: str, user=None) -> di
         held = {version.object_id: version for version in held.values()}
         contents, made = take_many(model, pks), []
         for record in batch:
-            content, before = contents.pop(record.pk), held.get(record.pk)
-            version = _make_version(record, content, given.get(record.pk, 0) + 1, action, user)
-            if before and before.holds_what(version):
-                version = before
-            else:
+            text, version = orjson.dumps(contents.pop(record.pk)), held.get(record.pk)
+            if not (version and version.holds(text)):
+                version = _make_version(record, text, given.get(record.pk, 0) + 1, action, user)
                 made.append(version)
             numbers[record.pk] = version.number
         Version.objects.bulk_create(made)
@@ -423,12 +422,13 @@ def save_aside(record, content: dict, action: str, user=None, comment="") -> Ver
 def _add_version(record, content, action, user, comment, is_deletion) -> Version:
     last = latest_version(record)
     number = last.number + 1 if last else 1
-    version = _make_version(record, content, number, action, user, comment, is_deletion)
+    text = orjson.dumps(content, option=orjson.OPT_NON_STR_KEYS)  # numbers of a revision's end
+    version = _make_version(record, text, number, action, user, comment, is_deletion)
     version.save()
     return version
 
 
-def _make_version(record, content, number, action, user, comment="", is_deletion=False) -> Version:
+def _make_version(record, text, number, action, user, comment="", is_deletion=False) -> Version:
     version = Version(
         content_type=ContentType.objects.get_for_model(record),
         object_id=record.pk,
@@ -440,7 +440,7 @@ def _make_version(record, content, number, action, user, comment="", is_deletion
         comment=comment,
         is_deletion=is_deletion,
     )
-    version.content = content
+    version.text = text
     return version
 
 

@@ -57,7 +57,7 @@ def measure_imports(world: World, say) -> list[Table]:
             rows,
             [
                 "CPUの時間から。ポータルは、取込みの画面にファイルを送り（確認：検査、変わるところの表示、記録）、"
-                "確定するまで（もう一度の検査、書込み、版、操作の記録、検索の索引）。import-exportのままは、"
+                "確定するまで（書込み、版、操作の記録）。import-exportのままは、"
                 f"同じ検査を付けた初めのままの使い方で{measured['rows']['rival']:,}行（版は作りません）。"
                 "csv＋bulk_createは、検査も比較も記録もしない下限。－は、測らない組合せ。"
             ],

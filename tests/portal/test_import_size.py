@@ -1,7 +1,12 @@
 """Imports of many rows: bounded pages, bounded queries, one transaction, the index right at once."""
 
+import base64
 import csv
+import gc
 import io
+import json
+import weakref
+import zlib
 from decimal import Decimal
 from functools import partial
 
@@ -125,6 +130,14 @@ class TestPages:
         row = {"line": 2, "kind": "new", "record": "語", "cells": [["用語", "", "語"]]}
         [found] = import_results.iter_rows({"source": "", "revisions": [], "rows": [row]})
         assert (found.line, found.cells) == (2, [["用語", "", "語"]])
+
+    def test_a_log_with_the_titles_in_each_row_gives_its_changes_too(self):
+        lines = [[[2, "new", "語", [["用語", "", "語"]]]], [[3, "update", "字", []]]]
+        packed = zlib.compress(b"".join(json.dumps(rows).encode() + b"\n" for rows in lines))
+        report = {"source": "", "rows": [], "packed": base64.b64encode(packed).decode()}
+        first, second = import_results.iter_rows(report)
+        assert (first.line, first.kind, first.cells) == (2, "new", [["用語", "", "語"]])
+        assert (second.line, second.kind, second.cells) == (3, "update", [])
 
 
 class TestQueries:
@@ -421,9 +434,26 @@ def test_a_blank_cell_of_a_new_record_leaves_the_default(staff, settlement):
 def test_a_memo_asks_once_and_does_not_grow_without_bounds(monkeypatch):
     monkeypatch.setattr("portal.import_columns.MEMO_SIZE", 3)
     asked = []
-    memo = Memo(lambda key: asked.append(key) or key * 2)
+
+    class Doubler:
+        def __init__(self):
+            self.doubled = Memo(self.double)
+
+        def double(self, key):
+            asked.append(key)
+            return key * 2
+
+    doubler = Doubler()
+    memo = doubler.doubled
     assert [memo["a"], memo["a"], memo["b"]] == ["aa", "aa", "bb"]
     assert asked == ["a", "b"]
     for key in "cde":
         assert memo[key] == key * 2
     assert len(memo) <= 3
+    left = weakref.ref(doubler)
+    gc.disable()
+    try:
+        del doubler
+        assert left() is None
+    finally:
+        gc.enable()
