@@ -35,7 +35,7 @@ admin: .venv/installed .env ## 最初の管理者を作る（DJANGO_SUPERUSER_* 
 demo-staff: build ## 管理画面を試すための、架空の部局の職員3人と記録を作る（DEBUG=1 のときだけ）
 	@$(MANAGE) make_demo_staff $(ARGS)
 
-test: .venv/installed-dev .env ## すべての試験（DATABASE_URL があれば、そのデータベースで）
+test: build .venv/installed-dev ## すべての試験（DATABASE_URL があれば、そのデータベースで）
 	@HTTPS=0 DEBUG=0 $(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 drills: build .venv/installed-dev ## わざと壊して、元に戻ることを確かめる（docs/drills.md。数分かかる）
