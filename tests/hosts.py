@@ -16,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -125,7 +125,8 @@ class Server:
         pid = self.process.pid
         self.process.send_signal(by)  # first, so that it starts no others
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            os.kill(int(child), by)
+            with suppress(ProcessLookupError):  # it ended meanwhile
+                os.kill(int(child), by)
 
 
 class Hosts:

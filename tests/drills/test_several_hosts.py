@@ -286,7 +286,7 @@ class TestEachInTurn:
                 assert word in staff.get(1, "/glossary/")
                 if lost == "replica":
                     assert reader.shows(1, word)
-                    assert states(hosts) == {"unreachable"}
+                    wait_for_state(hosts, "unreachable")
             finally:
                 server.go_on()
             wait_for_state(hosts, "ok")
