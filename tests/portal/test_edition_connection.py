@@ -91,6 +91,6 @@ def test_where_none_is_to_be_had_it_is_not_tried_each_time(kept, asked, monkeypa
 
 def test_a_server_that_does_not_answer_is_left(monkeypatch):
     monkeypatch.setattr("portal.edition_connection.ANSWER_SECONDS", 0.1)
-    with closing(EditionConnection("SELECT pg_sleep(60), $1::timestamptz")) as kept:
+    with closing(EditionConnection("SELECT pg_sleep(2), $1::timestamptz")) as kept:
         assert kept.ask(connection, timezone.now().isoformat()) is None
         assert kept._connection is None
