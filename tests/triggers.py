@@ -3,10 +3,11 @@
 from django.db import connection
 
 
-def drop_trigger(table: str, end: str = ""):
+def drop_trigger(table: str, end: str = "", event: str = "update"):
+    """Drop it; only SQLite has one for each event."""
     name = f"edition_{table}{end}"
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
-            cursor.execute(f"DROP TRIGGER {name}_update")
+            cursor.execute(f"DROP TRIGGER {name}_{event}")
         else:
             cursor.execute(f"DROP TRIGGER {name} ON {table}")

@@ -14,6 +14,7 @@ from portal.edition_triggers import NOT_CONTENT, list_models, make_triggers
 from portal.models import AuditEntry, EditionMoment, EditionNumber, FormerSlug, GlossaryTerm
 from tests.builders import make_document, make_initiative, make_settlement, make_term
 from tests.public_pages import make_world
+from tests.triggers import drop_trigger
 
 pytestmark = pytest.mark.django_db
 
@@ -151,13 +152,7 @@ class TestChanges:
     def test_moments_from_before_the_triggers_are_noted(self):
         document = make_document(publish_until=timezone.now() + timedelta(hours=1))
         EditionMoment.objects.all().delete()
-        table = document._meta.db_table
-        name = f"edition_{table}_publish_until"
-        with connection.cursor() as cursor:
-            if connection.vendor == "sqlite":
-                cursor.execute(f"DROP TRIGGER {name}_insert")
-            else:
-                cursor.execute(f"DROP TRIGGER {name} ON {table}")
+        drop_trigger(document._meta.db_table, "_publish_until", "insert")
         assert find_edition().next_due_at is None
         make_triggers()
         assert find_edition().next_due_at == document.publish_until

@@ -46,6 +46,18 @@ FIRST = ["portal.due_revisions.due_revisions_middleware", "portal.page_cache.pag
 TERMS = "/glossary/"
 
 
+def ask_by_four(ask, started, go_on):
+    """Let four threads ask, the others while the first one is at work until `go_on` is set."""
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    threads[0].start()
+    assert started.wait(5)
+    for thread in threads[1:]:
+        thread.start()
+    go_on.set()
+    for thread in threads:
+        thread.join(5)
+
+
 @pytest.fixture(autouse=True)
 def _with_page_cache(settings):
     limit, *rest = settings.MIDDLEWARE
@@ -144,14 +156,7 @@ class TestKept:
 
         answers = []
         ask("")
-        threads = [threading.Thread(target=ask) for _ in range(4)]
-        threads[0].start()
-        assert started.wait(5)
-        for thread in threads[1:]:
-            thread.start()
-        go_on.set()
-        for thread in threads:
-            thread.join(5)
+        ask_by_four(ask, started, go_on)
         assert {gzip.decompress(answer) for answer in answers[1:]} == {b"page" * 500}
         assert (len(answers), packed) == (5, ["gzip"])
 
@@ -400,14 +405,7 @@ class TestWhenThingsBreak:
             request.edition = Edition("b", None)
             answers.append(middleware(request).content)
 
-        threads = [threading.Thread(target=ask) for _ in range(4)]
-        threads[0].start()
-        assert started.wait(5)
-        for thread in threads[1:]:
-            thread.start()
-        go_on.set()
-        for thread in threads:
-            thread.join(5)
+        ask_by_four(ask, started, go_on)
         assert (answers, made) == ([b"page"] * 4, [1])
 
 
