@@ -34,10 +34,19 @@ QUERY_POSTGRESQL = (
     .replace("MIN(at)", TEXT.format("MIN(at)"))
 )
 ADDED_SQLITE = "UPDATE portal_editionnumber SET number = number + %s, changed_at = %s WHERE id = 1"
-HELD_SQLITE = """
+# What tells the triggers, for as long as the transaction lasts, that the edition is held: a row that
+# nobody else ever sees of SQLite's one writer, and a setting of PostgreSQL. Taking hold changes
+# nothing where it is held already.
+HOLD_SQLITE = """
 INSERT OR IGNORE INTO portal_editionnumber (id, number, changed_at)
 VALUES (0, 0, NULL)
 """
+HOLD_POSTGRESQL = """
+SELECT set_config('portal.edition_held', 'yes', true)
+WHERE current_setting('portal.edition_held', true) IS DISTINCT FROM 'yes'
+"""
+RELEASE_SQLITE = "DELETE FROM portal_editionnumber WHERE id = 0"
+RELEASE_POSTGRESQL = "SELECT set_config('portal.edition_held', '', true)"
 ADDED_POSTGRESQL = """
 INSERT INTO portal_editionnumber (id, number, changed_at)
 VALUES (pg_current_xact_id()::text::bigint, %s, %s)
@@ -136,20 +145,19 @@ def raise_edition(using: str = "default"):
 def holding_edition(using: str = "default"):
     """Raise the edition once for many writes, at their end: for bulk writes of a transaction.
 
-    Shares the fate of the transaction or savepoint around it. Only SQLite counts row by row; its one
-    writer tells the triggers by a row that nobody else ever sees.
+    Shares the fate of the transaction or savepoint around it, and holds nothing outside of one.
+    Without it SQLite counts row by row; and PostgreSQL counts statements in one row of its own, of
+    which it reads all earlier states for each new one until the transaction ends.
     """
     connection = connections[using]
-    if connection.vendor != "sqlite":
-        yield
-        return
+    is_sqlite = connection.vendor == "sqlite"
     with connection.cursor() as cursor:
-        cursor.execute(HELD_SQLITE)
+        cursor.execute(HOLD_SQLITE if is_sqlite else HOLD_POSTGRESQL)
         is_held_already = cursor.rowcount == 0
     yield
     if not is_held_already:
         with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM portal_editionnumber WHERE id = 0")
+            cursor.execute(RELEASE_SQLITE if is_sqlite else RELEASE_POSTGRESQL)
         raise_edition(using)
 
 

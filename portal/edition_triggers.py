@@ -26,17 +26,21 @@ NOT_CONTENT = {
 # The fields that say from when to when something is public.
 MOMENTS = ("publish_from", "publish_until", "visible_from")
 # See edition.holding_edition.
-NOT_HELD = "NOT EXISTS (SELECT 1 FROM portal_editionnumber WHERE id = 0)"
+NOT_HELD_SQLITE = "NOT EXISTS (SELECT 1 FROM portal_editionnumber WHERE id = 0)"
+NOT_HELD_POSTGRESQL = "current_setting('portal.edition_held', true) IS DISTINCT FROM 'yes'"
 RANDOM_SQLITE = "abs(random() % 4294967296) + 1"
 RANDOM_POSTGRESQL = "(random() * 4294967296)::bigint + 1"
 
 POSTGRESQL_FUNCTIONS = f"""
 CREATE OR REPLACE FUNCTION portal_raise_edition() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO portal_editionnumber (id, number, changed_at)
-    VALUES (pg_current_xact_id()::text::bigint, {RANDOM_POSTGRESQL}, clock_timestamp())
-    ON CONFLICT (id) DO UPDATE SET
-        number = portal_editionnumber.number + excluded.number, changed_at = excluded.changed_at;
+    IF {NOT_HELD_POSTGRESQL} THEN
+        INSERT INTO portal_editionnumber (id, number, changed_at)
+        VALUES (pg_current_xact_id()::text::bigint, {RANDOM_POSTGRESQL}, clock_timestamp())
+        ON CONFLICT (id) DO UPDATE SET
+            number = portal_editionnumber.number + excluded.number,
+            changed_at = excluded.changed_at;
+    END IF;
     RETURN NULL;
 END $$;
 CREATE OR REPLACE FUNCTION portal_note_moment() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -139,7 +143,7 @@ def _make_sqlite(cursor, found):
         for event in ("INSERT", "UPDATE", "DELETE"):
             cursor.execute(
                 f"CREATE TRIGGER IF NOT EXISTS edition_{table}_{event.lower()} "
-                f'AFTER {event} ON "{table}" WHEN {NOT_HELD} BEGIN {raising} END'
+                f'AFTER {event} ON "{table}" WHEN {NOT_HELD_SQLITE} BEGIN {raising} END'
             )
         for column in _list_moments(model):
             name = f"edition_{table}_{column}"

@@ -9,6 +9,7 @@ record's own text alone, and that of parts which are public whenever the record 
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from django.db import connections, router, transaction
@@ -19,6 +20,7 @@ from django.urls import get_script_prefix
 from budgets.models import Program, Settlement, SettlementItem
 from initiatives.models import Indicator, Initiative, Pillar, ResultsReport
 
+from .edition import holding_edition
 from .fiscal_year import format_fiscal_year_short
 from .markdown import plain_text
 from .models import Department, Figure, GlossaryTerm, SearchEntry, SearchKind, SourceDocument
@@ -251,7 +253,7 @@ def rebuild(kind: str, pks: Iterable[int] | None = None) -> int:
     no signals, calls this afterwards.
     """
     searchable = SEARCHABLES[kind]
-    with transaction.atomic(savepoint=False):
+    with transaction.atomic(savepoint=False), holding_edition() if pks is None else nullcontext():
         if pks is None:
             known = searchable.indexed().order_by().values("pk")
             SearchEntry.objects.filter(kind=kind).exclude(object_id__in=known).delete()
