@@ -80,8 +80,13 @@ def find_edition(kept: EditionConnection | None = None) -> Edition:
     today = now.astimezone(timezone.get_current_timezone()).date()
     row = None
     if kept and _may_take_another(connection):
-        row = kept.ask(connection, now.isoformat())
+        row = kept.ask(connection, _tell_moment)
     return _read_edition(today, *(row or _ask(connection, now)))
+
+
+def _tell_moment() -> str:
+    """Return the present moment as TEXT has it, and its zone."""
+    return timezone.now().astimezone(UTC).isoformat(sep=" ", timespec="microseconds")
 
 
 def _may_take_another(connection) -> bool:

@@ -1,47 +1,63 @@
 """A connection by which a process asks PostgreSQL for the edition again and again.
 
 The pool asks whether a connection is alive each time that it gives one away, which is as dear as
-the question itself; here the question is the check, and its statement is prepared once.
+the question itself; here the question is the check, and its statements are prepared once. Threads
+that wait for it share the next answer, which was asked for after all of them came.
 """
 
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 import psycopg
 from psycopg.generators import execute
 from psycopg.pq import ExecStatus
 
 logger = logging.getLogger(__name__)
-STATEMENT = b"edition"
+# Whether anything changed is asked much quicker than what the edition is.
+NUMBER = "SELECT SUM(number) FROM portal_editionnumber"
 # So long a thread waits for the others, and all go the usual way where no connection is to be had.
 WAIT_SECONDS, PAUSE_SECONDS = 1, 5
 # A server that hangs while the line to it stands is left after so long.
 ANSWER_SECONDS = 2
 
+Row = tuple[str | None, ...]
+
 
 class EditionConnection:
-    """One for all threads of a process; `query` takes one parameter, a moment."""
+    """One for all threads of a process.
 
-    def __init__(self, query: str):
-        self._query = query.encode()
+    `query` takes one parameter, a moment, and tells the sum of the numbers, when it changed last,
+    and the last moment before and the first one after that moment.
+    """
+
+    def __init__(self, query: str, number: str = NUMBER):
+        self._statements = {b"edition": query.encode(), b"number": number.encode()}
         self._lock = threading.Lock()
         self._connection, self._try_at = None, -float("inf")
+        self._row, self._asked, self._answered = None, 0, 0
 
-    def ask(self, database, moment: str) -> tuple | None:
-        """Return the row as text; None where it cannot be told so, and the usual way tells why."""
+    def ask(self, database, tell_moment: Callable[[], str]) -> Row | None:
+        """Return the row as text; None where it cannot be told so, and the usual way tells why.
+
+        `tell_moment` tells the present moment in UTC as the row does, to the microsecond, and its
+        zone: text of which the later is the greater.
+        """
+        came_after = self._asked
         if not self._lock.acquire(timeout=WAIT_SECONDS):
             return None
         try:
+            if self._answered > came_after:
+                return self._row
             if self._connection is None and not self._connect(database):
                 return None
-            server = self._connection.pgconn
-            server.send_query_prepared(STATEMENT, [moment.encode()])
-            (result,) = self._connection.wait(execute(server), timeout=ANSWER_SECONDS)
-            if result.status == ExecStatus.TUPLES_OK:
-                values = (result.get_value(0, column) for column in range(result.nfields))
-                return tuple(value and value.decode() for value in values)
-            self.close()
+            self._asked += 1
+            number, moment = self._execute(b"number"), tell_moment()
+            if not self._holds(number, moment):
+                self._row = self._execute(b"edition", moment.encode())
+            self._answered = self._asked
+            return self._row
         except psycopg.Error:
             self.close()
         finally:
@@ -51,7 +67,27 @@ class EditionConnection:
     def close(self):
         if self._connection is not None:
             self._connection.close()
-        self._connection = None
+        self._connection = self._row = None
+
+    def _holds(self, number: Row, moment: str) -> bool:
+        """Tell whether the row that was told last is still so: moments come with a change alone."""
+        if self._row is None:
+            return False
+        known, _, began_at, next_due_at = self._row
+        return (
+            (known,) == number
+            and (began_at is None or began_at <= moment)
+            and (next_due_at is None or moment < next_due_at)
+        )
+
+    def _execute(self, statement: bytes, *parameters: bytes) -> Row:
+        server = self._connection.pgconn
+        server.send_query_prepared(statement, parameters)
+        (result,) = self._connection.wait(execute(server), timeout=ANSWER_SECONDS)
+        if result.status != ExecStatus.TUPLES_OK:
+            raise psycopg.DatabaseError(result.get_error_message())
+        values = (result.get_value(0, column) for column in range(result.nfields))
+        return tuple(value and value.decode() for value in values)
 
     def _connect(self, database) -> bool:
         if time.monotonic() < self._try_at:
@@ -60,11 +96,12 @@ class EditionConnection:
         try:
             parameters = database.get_connection_params() | {"autocommit": True}
             self._connection = psycopg.connect(**parameters)
-            prepared = self._connection.pgconn.prepare(STATEMENT, self._query)
+            server = self._connection.pgconn
+            prepared = [server.prepare(*statement) for statement in self._statements.items()]
         except psycopg.Error as error:
             logger.warning("the edition is asked for by the pool: %s", error)
             self.close()
             return False
-        if prepared.status != ExecStatus.COMMAND_OK:  # tables that are still to come
+        if any(each.status != ExecStatus.COMMAND_OK for each in prepared):  # tables still to come
             self.close()
         return self._connection is not None

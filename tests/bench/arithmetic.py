@@ -1,4 +1,4 @@
-"""The bench's own arithmetic: medians of interleaved rounds, percentiles, the exponent of growth."""
+"""The bench's own arithmetic and clocks: medians of interleaved rounds, percentiles, the exponent of growth."""
 
 import math
 import statistics
@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 Answer = TypeVar("Answer")
+# What work on a database is measured by. SQLite works in this process, PostgreSQL in another.
+CLOCKS = {"sqlite": time.process_time, "postgresql": time.perf_counter}
+CLOCK_NAMES = {"sqlite": "CPUの時間", "postgresql": "経過時間"}
 
 
 def run_interleaved(

@@ -27,7 +27,7 @@ from portal.open_data_tables import TABLES
 from portal.record_export import RecordTable
 from portal.spreadsheet_formats import CsvCp932, CsvForExcel
 
-from .arithmetic import find_ratio, run_interleaved
+from .arithmetic import CLOCKS, find_ratio, run_interleaved
 
 BASE = "https://portal.example.jp"
 NAMES = ("settlement-items", "settlement-figures")
@@ -178,6 +178,7 @@ def print_peak(name: str, format: str, limit: str) -> None:
 
 
 def _seconds_a_row(write: Callable, rows: int) -> float:
-    start = time.process_time()
+    clock = CLOCKS[connection.vendor]
+    start = clock()
     write()
-    return (time.process_time() - start) / rows
+    return (clock() - start) / rows

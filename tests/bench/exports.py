@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 
+from .arithmetic import CLOCK_NAMES
 from .tables import Aim, Table
 from .world import World
 
@@ -45,8 +46,7 @@ def measure_exports(world: World, say) -> list[Table]:
     notes = [
         "一括ファイルと管理画面の書出しのCSVを、データベースからファイルのバイトまで。相手は、"
         "同じ値をカーソルから読みながら `csv.writer` が書く速さと、メモリーにある同じ行を書くだけの"
-        "速さ。めあては、同じように読む前者と比べました。CPUの時間から"
-        "（COPYはサーバーの仕事のため、経過時間から）。"
+        f"速さ。めあては、同じように読む前者と比べました。{CLOCK_NAMES[world.vendor]}から。"
     ]
     if world.vendor == "sqlite":
         notes.append("COPYはPostgreSQLだけにあるため、空（－）です。")

@@ -1,5 +1,6 @@
 """The import beside django-import-export's default, and beside rows written without any check."""
 
+from .arithmetic import CLOCK_NAMES
 from .tables import Aim, Table
 from .world import World
 
@@ -34,6 +35,7 @@ def measure_imports(world: World, say) -> list[Table]:
                     TIMES.judge(speed / rival) if rival else None,
                     limit,
                     speed / limit if limit else None,
+                    ways.get("copy", {}).get(row_kind),
                 ]
             )
     say("取込み")
@@ -53,13 +55,14 @@ def measure_imports(world: World, say) -> list[Table]:
                 "",
                 "csv＋bulk_create 行/秒",
                 "それとの比",
+                "COPY 行/秒",
             ],
             rows,
             [
-                "CPUの時間から。ポータルは、取込みの画面にファイルを送り（確認：検査、変わるところの表示、記録）、"
+                f"{CLOCK_NAMES[world.vendor]}から。ポータルは、取込みの画面にファイルを送り（確認：検査、変わるところの表示、記録）、"
                 "確定するまで（書込み、版、操作の記録）。import-exportのままは、"
                 f"同じ検査を付けた初めのままの使い方で{measured['rows']['rival']:,}行（版は作りません）。"
-                "csv＋bulk_createは、検査も比較も記録もしない下限。－は、測らない組合せ。"
+                "csv＋bulk_createとCOPY（PostgreSQLだけ）は、検査も比較も記録もしない下限。－は、測らない組合せ。"
             ],
         )
     ]

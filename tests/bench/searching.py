@@ -2,7 +2,7 @@
 
 import statistics
 
-from .arithmetic import find_ratio
+from .arithmetic import CLOCK_NAMES, find_ratio
 from .tables import Aim, Table
 from .world import World
 
@@ -11,7 +11,7 @@ KINDS = {"rare": "まれ", "common": "ふつう", "commonest": "多い"}
 
 
 def measure_search(world: World, say) -> list[Table]:
-    rows, clock = [], "CPU" if world.vendor == "sqlite" else "経過時間"
+    rows, clock = [], CLOCK_NAMES[world.vendor]
     for measured in world.call("searching_inside:measure_words"):
         times = measured["ms"]
         raw = [sum(pair) for pair in zip(times["raw_hits"], times["raw_count"], strict=True)]

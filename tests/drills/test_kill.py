@@ -1,6 +1,7 @@
 """kill -9 in the middle: after it each row is as before, or as after; done again, it succeeds."""
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.drills.operations import OPERATIONS
 pytestmark = pytest.mark.django_db  # the databases of the drill are copies of the tests' own
 # Of each operation: kills at so many statements, evenly spread over all of them; at all of a short one.
 STATEMENTS = 12
-MOMENTS = 4
+MOMENTS = 6
 ENTRIES = "portal_searchentry"
 PUBLISHING = 'INSERT INTO "portal_transition"'
 CHANGING = [name for name in OPERATIONS if name != "migrate"]
@@ -189,12 +190,16 @@ class TestSweep:
 
     @pytest.mark.parametrize("name", CHANGING)
     def test_at_moments_that_nobody_chose(self, world, name):
-        kills = 0
+        database, start = world.begin(), time.monotonic()
+        world.order("perform", database, operation=name)
+        seconds, kills = time.monotonic() - start, 0
         for step in range(MOMENTS):
-            database, report = world.run(name, {"seconds": 0.02 + 0.08 * step})
+            at = seconds * (step + 0.5) / MOMENTS
+            database, report = world.run(name, {"seconds": at})
             kills += report["killed"]
             world.check(name, database, report)
-        print(f"{name}: {kills} kills at {MOMENTS} moments")
+        assert kills, "the operation was over each time"
+        print(f"{name}: {kills} kills at {MOMENTS} moments of {seconds:.2f} s")
 
 
 @pytest.mark.drill
