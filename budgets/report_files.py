@@ -8,7 +8,8 @@ import docx
 from docx.table import Table
 
 from portal.office_files import OfficeFileError, check_office_file
-from portal.spreadsheets import SpreadsheetError, decode
+from portal.spreadsheet_reading import decode
+from portal.spreadsheets import SpreadsheetError
 
 from .pdf_text import PdfError, read_pages
 

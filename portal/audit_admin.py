@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from .audit import AuditAction, AuditEntry, write_audit
 from .rights import rights_of
-from .spreadsheets import write_csv
+from .spreadsheet_writing import write_csv
 
 COLUMNS = {
     "日時": lambda entry: timezone.localtime(entry.at).strftime("%Y-%m-%d %H:%M:%S"),

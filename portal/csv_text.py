@@ -1,4 +1,4 @@
-"""Rows as CSV text, many at a time: what `spreadsheets.write_csv` writes, faster than csv.writer.
+"""Rows as CSV text, many at a time: what `spreadsheet_writing.write_csv` writes, faster than csv.writer.
 
 A column's texts are looked through together for what a careful writer changes or quotes; only where
 one looks like it are they written one by one. So a row is made by one template.
@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from .spreadsheets import guard, text_of, write_csv
+from .spreadsheet_writing import write_csv
+from .spreadsheets import guard, text_of
 
 ROWS_AT_ONCE = 500
 # What a template writes as `text_of` does, and what begins no formula.

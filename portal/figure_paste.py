@@ -9,7 +9,9 @@ from django.utils.functional import cached_property
 from .amounts import UNIT_YEN, AmountError, parse_number
 from .import_results import Problem
 from .models import FigureKind
-from .spreadsheets import SpreadsheetError, read_pasted, write_csv
+from .spreadsheet_reading import read_pasted
+from .spreadsheet_writing import write_csv
+from .spreadsheets import SpreadsheetError
 
 MAX_LINES, MAX_COLUMNS = 2_000, 60
 NUMBER = "number"

@@ -17,7 +17,7 @@ from typing import IO
 
 from .csv_text import flatten, format_columns, format_header, write_flat
 from .open_data_columns import Table
-from .spreadsheets import refuse_lost_characters, save_xlsx
+from .spreadsheet_writing import refuse_lost_characters, save_xlsx
 
 ENCODING = "utf-8-sig"
 EXACT_DIGITS = 15  # of a float

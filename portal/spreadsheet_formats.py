@@ -11,19 +11,9 @@ from import_export.forms import ExportForm
 
 from .csv_text import iter_csv_columns
 from .record_export import RecordTable
-from .spreadsheets import (
-    CSV_ENCODINGS,
-    MEGABYTE,
-    SpreadsheetError,
-    Table,
-    measure_sheet,
-    read_csv,
-    read_xlsx,
-    refuse_lost_cells,
-    save_xlsx,
-    show_readings,
-    write_xlsx,
-)
+from .spreadsheet_reading import Table, read_csv, read_xlsx, show_readings
+from .spreadsheet_writing import measure_sheet, refuse_lost_cells, save_xlsx, write_xlsx
+from .spreadsheets import CSV_ENCODINGS, MEGABYTE, SpreadsheetError
 
 MAX_ROWS = 200_000
 MAX_XLSX_ROWS = 50_000  # reading a workbook takes longer than importing it, and a person waits

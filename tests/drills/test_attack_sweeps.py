@@ -21,7 +21,8 @@ from portal.models import ImportLog
 from portal.rate_limit import count_request
 from portal.search_text import find_spans, normalise, parse_query
 from portal.shared_cache import SharedCache
-from portal.spreadsheets import SpreadsheetError, read_pasted, read_xlsx
+from portal.spreadsheet_reading import read_pasted, read_xlsx
+from portal.spreadsheets import SpreadsheetError
 from tests.admin_pages import make_everything
 from tests.attack_files import DOCUMENTS, PDFS, WORKBOOKS
 from tests.attack_inputs import FORMULAS, MARKUP, METHODS

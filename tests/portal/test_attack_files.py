@@ -9,7 +9,8 @@ from budgets import pdf_text
 from budgets.report_files import ReportFileError, read_report_file
 from initiatives.images import read_picture, write_original, write_widths
 from portal.office_files import OfficeFileError, check_office_file
-from portal.spreadsheets import SpreadsheetError, read_xlsx
+from portal.spreadsheet_reading import read_xlsx
+from portal.spreadsheets import SpreadsheetError
 from tests.attack_files import (
     DECLARATIONS,
     DISGUISED,

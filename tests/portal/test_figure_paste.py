@@ -8,7 +8,8 @@ from initiatives.models import InitiativeFigure
 from portal.figure_paste import guess_uses, split_unit
 from portal.models import ImportLog, Role
 from portal.publishing import Status
-from portal.spreadsheets import Row, SpreadsheetError, read_pasted
+from portal.spreadsheet_reading import Row, read_pasted
+from portal.spreadsheets import SpreadsheetError
 from tests import builders
 from tests.admin_pages import change_url, confirm, page_url, text_of
 

@@ -15,7 +15,7 @@ from portal.lists import (
 )
 from portal.models import Department
 from portal.page_cache import MAX_BYTES
-from portal.spreadsheets import write_csv
+from portal.spreadsheet_writing import write_csv
 from tests.builders import make_department
 from tests.public_pages import go_away, make_world
 

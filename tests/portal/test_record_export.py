@@ -23,7 +23,8 @@ from portal.spreadsheet_formats import (
     describe_sheet,
     file_name,
 )
-from portal.spreadsheets import SpreadsheetError, write_csv, write_xlsx
+from portal.spreadsheet_writing import write_csv, write_xlsx
+from portal.spreadsheets import SpreadsheetError
 from tests import builders
 from tests.admin_pages import export, page_url, text_of
 from tests.portal.test_record_resources import MODELS, make_awkward_records

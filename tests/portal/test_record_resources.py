@@ -26,7 +26,7 @@ from portal.models import (
 )
 from portal.publishing import Status
 from portal.row_order import put_in_order
-from portal.spreadsheets import write_csv, write_xlsx
+from portal.spreadsheet_writing import write_csv, write_xlsx
 from tests import builders
 from tests.admin_pages import (
     confirm,

@@ -10,19 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.csv_text import ROWS_AT_ONCE, flatten, iter_csv, quote, write_flat, write_safe
-from portal.spreadsheets import (
-    Decoded,
-    Row,
-    SpreadsheetError,
-    Table,
-    decode,
-    guard,
-    read_csv,
-    read_xlsx,
-    unguard,
-    write_csv,
-    write_xlsx,
-)
+from portal.spreadsheet_reading import Decoded, Row, Table, decode, read_csv, read_xlsx
+from portal.spreadsheet_writing import write_csv, write_xlsx
+from portal.spreadsheets import SpreadsheetError, guard, unguard
 
 RESAVE = "Excel で「CSV UTF-8（コンマ区切り）」として保存し直してください。"
 HEADER = ("名称", "金額")
