@@ -9,6 +9,7 @@ from django.db import close_old_connections, transaction
 from django.test.utils import override_settings
 from hypothesis import settings as hypothesis_settings
 
+from portal.edition_triggers import watch
 from portal.search_index import hold_indexing
 
 # No test measures time. What lands is judged by the same examples each time; at a desk they vary.
@@ -28,6 +29,13 @@ def pytest_fixture_setup():
     """Index what a fixture makes once, at its end, and not with every row of it."""
     with hold_indexing():
         return (yield)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """Let the process know that all changes are counted, which each asks once, with a query."""
+    with django_db_blocker.unblock():
+        assert watch.look()
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from initiatives.models import Initiative
 from portal import page_cache
-from portal.edition import Edition
+from portal.edition import Edition, find_edition
 from portal.fast_lane import take_fast_lane
 from portal.models import GlossaryTerm, Status
 from portal.page_cache import (
@@ -345,6 +345,7 @@ class TestWhenThingsBreak:
                 answer = client.get(TERMS, headers={"if-none-match": etag})
                 assert term in answer.content.decode()
                 assert answer["Cache-Control"] == "no-cache" and "ETag" not in answer
+                assert find_edition() != find_edition()  # by which all else is kept
             request_started.disconnect(close_old_connections)
             monkeypatch.setattr("portal.fast_lane.find_answer", None)
             lane(RequestFactory().get(TERMS).environ, lambda *told: None)
