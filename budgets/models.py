@@ -18,7 +18,7 @@ from portal.models import (
     Slugged,
     SluggedQuerySet,
 )
-from portal.publishing import PublicationQuerySet, Revisable, live_q, published_q
+from portal.publishing import PublicationQuerySet, Revisable, is_found, live_q, published_q
 
 from .former_codes import FormerCode  # noqa: F401 - a model of this app
 from .item_codes import (
@@ -589,7 +589,7 @@ class ProgramQuerySet(SluggedQuerySet):
     def published(self):
         """Keep the programs of which a public settlement has an item."""
         return self.filter(
-            models.Exists(SettlementItem.objects.published().filter(program=models.OuterRef("pk")))
+            is_found(SettlementItem.objects.published().filter(program=models.OuterRef("pk")))
         )
 
 

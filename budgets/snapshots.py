@@ -8,12 +8,12 @@ from datetime import date
 from decimal import Decimal
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import OuterRef, Q
 from django.urls import reverse
 from django.utils import timezone
 
 from portal.models import ChangeNote
-from portal.publishing import published_q
+from portal.publishing import is_found, published_q
 from portal.versions import parts_of
 
 JSON_NAME = "settlement.json"
@@ -142,5 +142,5 @@ def notes_within(settlement):
         about |= Q(
             content_type__app_label=model._meta.app_label,
             content_type__model=model._meta.model_name,
-        ) & Exists(own.filter(**{path: settlement.pk}).order_by())
+        ) & is_found(own.filter(**{path: settlement.pk}))
     return ChangeNote.objects.filter(about).select_related("content_type")

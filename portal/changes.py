@@ -1,7 +1,7 @@
 """What changed lately, ready to be listed with a link to each record."""
 
 from django.contrib.contenttypes.prefetch import GenericPrefetch
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import OuterRef, Q
 from django.urls import reverse
 
 from budgets.models import (
@@ -16,6 +16,7 @@ from budgets.models import (
 from initiatives.models import Indicator, IndicatorValue, Initiative, InitiativeFigure, Pillar
 
 from .models import ChangeNote, Department
+from .publishing import is_found
 
 # What belongs to a pillar or a department: the path to it from each kind of record.
 PATHS = {
@@ -61,11 +62,11 @@ def list_changes_of(owner):
     """Return the public change notes on a pillar or a department and on what belongs to it."""
     belongs = Q(pk__in=[])
     for model, path in PATHS[type(owner)].items():
-        own = model.objects.filter(pk=OuterRef("object_id")).filter(**{path: owner.pk}).order_by()
+        own = model.objects.filter(pk=OuterRef("object_id")).filter(**{path: owner.pk})
         belongs |= Q(
             content_type__app_label=model._meta.app_label,
             content_type__model=model._meta.model_name,
-        ) & Exists(own)
+        ) & is_found(own)
     return list_changes().filter(belongs)
 
 

@@ -15,7 +15,13 @@ from .amounts import UNIT_YEN, AmountError, amount_yen_of
 from .audit import AuditEntry  # noqa: F401  registers the model
 from .edition_models import EditionMoment, EditionNumber  # noqa: F401
 from .fiscal_year import FIRST_FISCAL_YEAR, LAST_YEAR
-from .publishing import Publication, PublicationQuerySet, Revisable, Status  # noqa: F401
+from .publishing import (  # noqa: F401
+    Publication,
+    PublicationQuerySet,
+    Revisable,
+    Status,
+    is_found,
+)
 from .search_models import SearchEntry, SearchKind  # noqa: F401
 from .staff_models import (  # noqa: F401
     ImportLog,
@@ -312,8 +318,8 @@ class ChangeNoteQuerySet(models.QuerySet):
         visible = Q(pk__in=[])
         for content_type in types:
             if model := content_type.model_class():
-                own = model.objects.published().order_by().filter(pk=models.OuterRef("object_id"))
-                visible |= Q(content_type=content_type) & models.Exists(own)
+                own = model.objects.published().filter(pk=models.OuterRef("object_id"))
+                visible |= Q(content_type=content_type) & is_found(own)
         return self.filter(visible)
 
 

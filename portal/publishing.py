@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
+from django.db.models.lookups import IsNull
 from django.utils import timezone
 
 
@@ -39,6 +40,15 @@ def live_q(path: str = "") -> Q:
     """Return the condition that the publication named by a path is no revision and not binned."""
     at = f"{path}__" if path else ""
     return Q(**{f"{at}revises": None}) & ~Q(**{f"{at}status": Status.BINNED})
+
+
+def is_found(records: models.QuerySet) -> IsNull:
+    """Return the condition that there is such a record, of a query that refers to the outer row.
+
+    It is looked up for each outer row. Of EXISTS PostgreSQL may make one list of all records that
+    could be found: a hundred thousand, for a page of fifty rows.
+    """
+    return IsNull(models.Subquery(records.order_by().values("pk")[:1]), False)
 
 
 class PublicationQuerySet(models.QuerySet):

@@ -11,6 +11,11 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from budgets.models import Program, Settlement
+from budgets.snapshots import notes_within
+from portal.changes import list_changes_of
+from portal.models import ChangeNote, Status
+from tests.builders import make_change_note
 from tests.public_pages import make_world
 
 pytestmark = pytest.mark.django_db
@@ -69,6 +74,8 @@ def test_the_main_pages_read_no_large_table_as_a_whole(client):
     addresses = [
         "/",
         "/settlements/",
+        "/changes/",
+        "/feed.atom",
         "/settlements/?sort=-amount_yen",
         f"/settlements/{settlement.fiscal_year}/",
         settlement.get_absolute_url(),
@@ -98,3 +105,24 @@ def test_the_main_pages_read_no_large_table_as_a_whole(client):
                 scans.setdefault(address, []).append((found, sql))
     assert scans == {}
     assert plans > len(addresses)
+
+
+def test_what_notes_and_programs_stand_for_is_looked_up_row_by_row():
+    """With many rows PostgreSQL reads all that an EXISTS could find, which few rows do not show."""
+    world = make_world()
+    (item,), (department,), (program,) = (
+        world[kind] for kind in ("items", "departments", "programs")
+    )
+    note = make_change_note(record=item)
+    found = [
+        ChangeNote.objects.published(),
+        list_changes_of(department),
+        notes_within(item.settlement),
+    ]
+    assert all(note in notes for notes in found)
+    assert list(Program.objects.published()) == [program]
+    for queryset in [*found, Program.objects.published()]:
+        assert "EXISTS" not in str(queryset.query)
+    Settlement.objects.update(status=Status.DRAFT)
+    assert note not in ChangeNote.objects.published()
+    assert not Program.objects.published().exists()
