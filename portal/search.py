@@ -26,6 +26,7 @@ from .search_queries import (
     list_marks,
     read_entries,
     read_title_words,
+    reads_in_order,
 )
 from .search_text import Term, in_title, make_excerpt, parse_query
 
@@ -189,9 +190,10 @@ class Search:
         """Return so many of the entries that were found, the best first."""
         if not self._found:
             return []
-        titled = self._find(in_title(self.terms), self.kinds, self.narrowing, number)
+        wanted = number if reads_in_order() else MAX_FOUND + 1
+        titled = self._find(in_title(self.terms), self.kinds, self.narrowing, wanted)
         if len(titled) >= number:
-            return titled
+            return titled[:number]
         known = set(titled)
         others = [each for each in self._found if each not in known][: MAX_FOUND + 1 - len(titled)]
         return [*titled, *self._sort(others)][:number]

@@ -43,12 +43,20 @@ def list_marks(narrowing: dict, kinds: Iterable[str] = ()) -> list[Term]:
     return marks
 
 
+def reads_in_order() -> bool:
+    """Tell whether the index is read in the order of the entries' numbers.
+
+    PostgreSQL reads it as the entries lie on the disk, each where it was written last: which are
+    the first is known when all that may be found are read.
+    """
+    return _index().is_sqlite
+
+
 def find_first(terms: list[Term], kinds: list[str], limit: int) -> list[int]:
     """Return so many entries that hold all terms, public or not: where there are more, by kind."""
     if kinds == ALL_KINDS:
         (found,) = find_any([terms], limit)
-        # The index of SQLite is read in the order of the numbers.
-        if _index().is_sqlite or len(found) < limit:
+        if reads_in_order() or len(found) < limit:
             return found
     (found,) = _gather([_select_by_kind(terms, kinds, limit)]) if kinds else [[]]
     return found

@@ -565,14 +565,19 @@ class TestFind:
         assert titles("温泉 文化")[-2:] == [half.title, in_text.title]
 
     def test_pages_hold_each_hit_once(self):
-        made = [make_initiative(title=f"温泉{number}").title for number in range(7)]
+        made = [make_initiative(title=f"温泉{number}") for number in range(7)]
+        titles = [initiative.title for initiative in made]
+        for changed in (None, made[0], made[3], made[1]):
+            if changed:  # its entry is written anew, in another place
+                changed.summary = "直した説明"
+                changed.save()
 
-        pages = [find("温泉", limit=3, offset=offset) for offset in (0, 3, 6, 9, 10**30)]
+            pages = [find("温泉", limit=3, offset=offset) for offset in (0, 3, 6, 9, 10**30)]
 
-        assert [page.count for page in pages] == [7] * 5
-        assert [[hit.title for hit in page.results] for page in pages] == [
-            *(made[:3], made[3:6], made[6:], [], []),
-        ]
+            assert [page.count for page in pages] == [7] * 5
+            assert [[hit.title for hit in page.results] for page in pages] == [
+                *(titles[:3], titles[3:6], titles[6:], [], []),
+            ]
 
     def test_a_hit_shows_where_the_words_stand(self):
         initiative = make_initiative(
