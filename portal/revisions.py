@@ -9,6 +9,7 @@ from . import versions
 from .differences import RowChange, compare, is_figure
 from .models import ChangeKind, ChangeNote, Figure, Slugged, Version
 from .publishing import Revisable, Status
+from .search_index import hold_indexing, pass_by_index
 
 ENDED = "改訂案の終わり"
 
@@ -144,6 +145,7 @@ def _key(row: RowChange, name: str) -> str:
 
 
 @transaction.atomic
+@hold_indexing()
 def apply_revision(revision, user):
     """Put the content of a revision in the place of what it revises; the revision ends.
 
@@ -187,9 +189,10 @@ def delete_revision(revision, numbers):
     """Delete the copy. Its versions stay, and after them which rows of the original its rows were."""
     end = {"original": revision.revises_id, "numbers": numbers}
     versions.save_aside(revision, end, ENDED)
-    for part, path in reversed(versions.parts_of(type(revision))):
-        part._base_manager.filter(**{path: revision.pk}).delete()
-    revision.delete()
+    with pass_by_index():  # a revision was never published itself
+        for part, path in reversed(versions.parts_of(type(revision))):
+            part._base_manager.filter(**{path: revision.pk}).delete()
+        revision.delete()
 
 
 @transaction.atomic

@@ -35,6 +35,7 @@ def is_searchable(q: str) -> bool:
 
 Write = Callable[[str, Iterable[int]], object]
 _held: ContextVar[dict[tuple[Write, str], set[int]] | None] = ContextVar("held", default=None)
+_is_passed_by: ContextVar[bool] = ContextVar("is_passed_by", default=False)
 
 
 @contextmanager
@@ -54,6 +55,20 @@ def hold_indexing():
         _held.reset(token)
     for (write, kind), pks in held.items():
         write(kind, pks)
+
+
+@contextmanager
+def pass_by_index():
+    """Index nothing of what is changed within: of what has no entry, nor is told of by another's."""
+    token = _is_passed_by.set(True)
+    try:
+        yield
+    finally:
+        _is_passed_by.reset(token)
+
+
+def is_passed_by() -> bool:
+    return _is_passed_by.get()
 
 
 def index_soon(write: Write, kind: str, pks: Iterable[int]):

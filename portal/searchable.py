@@ -25,7 +25,7 @@ from .fiscal_year import format_fiscal_year_short
 from .markdown import plain_text
 from .models import Department, Figure, GlossaryTerm, SearchEntry, SearchKind, SourceDocument
 from .publishing import Status
-from .search_index import hold_indexing, index_soon  # noqa: F401
+from .search_index import hold_indexing, index_soon, is_passed_by  # noqa: F401
 from .search_models import KIND_NUMBERS, first_id
 from .search_text import index_title, index_words, make_mark, normalise
 from .searchable_items import Texts, read_items
@@ -351,11 +351,13 @@ def _list_affected(record: Model, is_new: bool = False) -> set[tuple[str, int]]:
 
 def _before_change(instance, **kwargs):
     # A part that goes over from one record to another changes both.
-    if instance.pk is not None:
+    if instance.pk is not None and not is_passed_by():
         instance._affected_before = _list_affected(instance)
 
 
 def _after_change(instance, created=False, raw=False, **kwargs):
+    if is_passed_by():
+        return
     changed = defaultdict(set)
     # In a fixture, what refers to a record may stand before it.
     affected = _list_affected(instance, is_new=created and not raw)

@@ -4,7 +4,8 @@ import datetime
 import itertools
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from budgets.models import Settlement, SettlementFigure
@@ -12,7 +13,7 @@ from initiatives.models import Initiative
 from portal import revisions, versions
 from portal.audit import AuditEntry
 from portal.due_revisions import due_revisions_middleware
-from portal.models import ChangeNote, Role, Transition, Version
+from portal.models import ChangeNote, Role, SearchEntry, SearchKind, Transition, Version
 from portal.publishing import Status
 from portal.workflow import (
     RULES,
@@ -240,6 +241,29 @@ class TestRevisions:
                 .split("「改訂の秘密」")[0]
             )
         assert Settlement.objects.published().get() == settlement
+
+    def test_the_swap_asks_no_more_for_more_rows_and_the_search_follows(self, settlement, editor):
+        counts = []
+        for new in (2, 9):
+            for number in range(new):
+                item = builders.make_item(settlement, f"{settlement.items.count() + 1}")
+                for label in ("架空の甲", "架空の乙"):
+                    builders.make_settlement_figure(item, label=f"{label}{number}")
+            revision = revisions.make_revision(settlement, editor)
+            changed = revision.items.get(code="2")
+            changed.name = f"改めた名称{new}"
+            changed.save()
+            revision.items.get(code="1").figures.all().delete()
+            copies = list(revision.items.values_list("pk", flat=True))
+            with CaptureQueriesContext(connection) as queries:
+                revisions.apply_revision(revision, editor)
+            counts.append(len(queries))
+            entries = SearchEntry.objects.filter(kind=SearchKind.SETTLEMENT_ITEM)
+            assert entries.count() == settlement.items.count()
+            assert not entries.filter(object_id__in=copies).exists()
+            assert entries.get(title__contains="改めた名称").title == changed.name
+            assert not entries.filter(body__contains="前の項目").exists()
+        assert counts[1] <= counts[0], counts
 
     def test_there_is_one_revision_at_a_time(self, settlement, editor):
         first = revisions.make_revision(settlement, editor)
