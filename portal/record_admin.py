@@ -1,5 +1,7 @@
 """What the admin pages of all records share: who may do what, forms, versions, public address."""
 
+from collections import defaultdict
+
 from django.apps import apps
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -19,6 +21,7 @@ from .publishing import Publication, Revisable, Status
 from .record_inlines import FORM_FIELDS, StateChoices
 from .record_resources import move_updated_at
 from .rights import rights_of
+from .search_index import hold_indexing, pass_by_index
 from .workflow_admin import WorkflowPages
 
 PUBLICATION_FIELDSET = (
@@ -325,24 +328,41 @@ class RecordAdmin(StateChoices, ConflictPages, HistoryPages, WorkflowPages, admi
 
     @transaction.atomic
     def delete_model(self, request, obj):
-        root, name = versions.root_of(obj), str(obj)
-        self.require_editable(root)
+        if not self.is_root:
+            self._delete_parts(request, versions.root_of(obj), [obj])
+            return
+        name = str(obj)
+        self.require_editable(obj)
         if self.updates:
             move_updated_at(self.model, [obj.pk], self.updates)
-        if self.is_root:
-            versions.save_version(obj, "削除", request.user, is_deletion=True)
-            write_audit(
-                request, AuditAction.DELETED, record=f"{self.opts.verbose_name}：{name}"[:300]
-            )
+        versions.save_version(obj, "削除", request.user, is_deletion=True)
+        write_audit(request, AuditAction.DELETED, record=f"{self.opts.verbose_name}：{name}"[:300])
         super().delete_model(request, obj)
-        if not self.is_root:
-            action = f"{self.opts.verbose_name}「{name}」の削除"
-            versions.save_version(root, action[:100], request.user)
 
     @transaction.atomic
     def delete_queryset(self, request, queryset):
+        """Delete what was chosen in a list; the parts of a record as one change of it."""
+        if self.is_root:
+            for obj in queryset:
+                self.delete_model(request, obj)
+            return
+        chosen = defaultdict(list)
         for obj in queryset:
-            self.delete_model(request, obj)
+            chosen[versions.root_of(obj)].append(obj)
+        for root in sorted(chosen, key=lambda root: root.pk):
+            self._delete_parts(request, root, chosen[root])
+
+    def _delete_parts(self, request, root, parts):
+        which = f"「{parts[0]}」" if len(parts) == 1 else f"{len(parts)}件"
+        self.require_editable(root)
+        if self.updates:
+            move_updated_at(self.model, [part.pk for part in parts], self.updates)
+        is_indexed = not isinstance(root, Publication) or root.status == Status.PUBLISHED
+        with hold_indexing() if is_indexed else pass_by_index():
+            for part in parts:
+                part.delete()
+        action = f"{self.opts.verbose_name}{which}の削除"
+        versions.save_version(root, action[:100], request.user)
 
     def get_deleted_objects(self, objs, request):
         """Refuse what is not the user's, however it was asked for, and say so."""

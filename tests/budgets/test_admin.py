@@ -269,13 +269,22 @@ def test_what_is_public_is_not_deleted_and_the_reason_is_said(staff):
     assert SettlementFigure.objects.count() == 2
 
 
-def test_deleting_several_rows_keeps_the_settlement_in_its_history(staff):
-    item = make_item()
-    figures = [builders.make_settlement_figure(item, label=label) for label in ("甲", "乙")]
+def test_deleting_several_rows_is_one_change_of_each_settlement(staff):
+    item, other = make_item(), make_item(code="2")
+    figures = [
+        *(builders.make_settlement_figure(item, label=label) for label in ("甲", "乙")),
+        builders.make_settlement_figure(other),
+    ]
     chosen = {"action": "delete_selected", "_selected_action": [f.pk for f in figures]}
     staff.post(page_url(SettlementFigure, "changelist"), chosen | {"post": "yes"})
-    versions = Version.objects.about(item.settlement).order_by("number")
-    assert [len(v.content["budgets.settlementfigure"]) for v in versions] == [2, 1, 0]
+    assert not SettlementFigure.objects.exists()
+    for settlement, before, said in (
+        (item.settlement, 2, "決算の実績値2件の削除"),
+        (other.settlement, 1, f"決算の実績値「{figures[-1]}」の削除"),
+    ):
+        versions = Version.objects.about(settlement).order_by("number")
+        assert [len(v.content["budgets.settlementfigure"]) for v in versions] == [before, 0]
+        assert versions[1].action == said
 
 
 def test_an_effort_without_a_policy_is_refused_in_a_sentence(staff):
