@@ -18,7 +18,7 @@ from .world import FOLDER, World
 
 ROUNDS = 7
 CONNECTIONS = 8
-REQUESTS = 300
+REQUESTS = 1000
 ROUND_SECONDS = 3
 AIM = Aim(least=0.9)
 # gunicorn writes these itself, for both.
