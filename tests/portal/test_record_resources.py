@@ -336,7 +336,10 @@ class TestBadFiles:
     def test_one_record_in_two_rows_is_refused(self, staff):
         data = "用語,読み,説明\n決算,けっさん,一つ目\n予算,よさん,説明\n決算,けっさん,二つ目\n"
         message = "同じ記録が2行目にもあります。どちらか一つにしてください。"
-        assert list_problems(upload(staff, GlossaryTerm, data)) == [(4, "", "", message)]
+        page = upload(staff, GlossaryTerm, data)
+        assert list_problems(page) == [(4, "", "", message)]
+        cells = "".join(page.content.decode().split())
+        assert f"<td>（行全体）</td><td>－</td><td>{message}" in cells
 
     def test_a_line_number_is_that_of_the_file(self, staff):
         data = '用語,読み,説明\n決算,けっさん,"二行の\n説明"\n\n予算,よさん,\n'
