@@ -16,9 +16,9 @@ from .servers import Server, make_gunicorn_command, serve, tell_options
 from .tables import Aim, Table
 from .world import FOLDER, World
 
-ROUNDS = 7
+ROUNDS = 15
 CONNECTIONS = 8
-REQUESTS = 1000
+REQUESTS = 500
 ROUND_SECONDS = 3
 AIM = Aim(least=0.9)
 # gunicorn writes these itself, for both.
