@@ -62,6 +62,7 @@ def _write(cells: Sequence, texts: set[str], odd: re.Pattern, change: Callable) 
     if (
         "," not in together
         and '"' not in together
+        and "\r" not in together  # at the end of a text it makes one break with that between two
         and len(together.splitlines()) == len(texts) + 1
         and not odd.search(together)
     ):

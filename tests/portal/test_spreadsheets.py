@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import openpyxl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from portal.csv_text import ROWS_AT_ONCE, flatten, iter_csv, quote, write_flat, write_safe
@@ -372,6 +372,7 @@ def test_a_column_is_made_safe_as_each_of_its_texts(texts):
     assert list(write_flat(texts)) == careful
 
 
+@example(["0\r"])
 @given(st.lists(st.text('=-\r\n ",あ') | st.none() | st.integers(), min_size=1))
 def test_a_file_of_one_column_has_no_empty_lines(cells):
     rows = [(cell,) for cell in cells]
