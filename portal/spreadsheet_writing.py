@@ -165,14 +165,18 @@ def write_xlsx(
     guide stands under GUIDE_HEADER. What staff add to `text_columns` stays text too; Excel offers
     the `choices` of a column in its cells, and takes others after asking.
     """
-    workbook = openpyxl.Workbook(write_only=True)
-    _add_sheet(workbook, title, header, list(rows), text_columns, choices or {})
-    if dictionary is not None:
-        _add_dictionary(workbook, dictionary)
-    if guide is not None:
-        _add_sheet(workbook, GUIDE_TITLE, GUIDE_HEADER, list(guide))
-    stream = io.BytesIO()
-    workbook.save(stream)
+    stream, rows = io.BytesIO(), list(rows)
+    save_xlsx(
+        stream,
+        header,
+        rows,
+        title=title,
+        dictionary=dictionary,
+        guide=guide,
+        text_columns=text_columns,
+        choices=choices,
+        widths=_measure_rows(header, rows),
+    )
     return stream.getvalue()
 
 
@@ -290,16 +294,14 @@ def _add_dictionary(
 
 
 def _add_sheet(
-    workbook: openpyxl.Workbook,
-    title: str,
-    header: Sequence[str],
-    rows: list[Sequence[Any]],
-    text_columns: Collection[str] = (),
-    choices: Mapping[str, Sequence[str]] | None = None,
+    workbook: openpyxl.Workbook, title: str, header: Sequence[str], rows: list[Sequence[Any]]
 ) -> None:
+    _fill_sheet(workbook, title, header, rows, _measure_rows(header, rows))
+
+
+def _measure_rows(header: Sequence[str], rows: list[Sequence[Any]]) -> list[int]:
     columns = list(zip(*_all_rows(header, rows), strict=True))
-    widths = measure_sheet(header, [[cells[1:] for cells in columns]] if rows else [])
-    _fill_sheet(workbook, title, header, rows, widths, text_columns, choices)
+    return measure_sheet(header, [[cells[1:] for cells in columns]] if rows else [])
 
 
 def _fill_sheet(
