@@ -267,13 +267,13 @@ def suggest(query: str, kinds: Iterable[str] | None = None) -> list[Suggestion]:
 
     Of each pair MAX_COUNTED titles are looked at.
     """
-    pairs = [token for term in parse_query(query) for token in term.tokens if len(token) == 2]
-    pairs = list(dict.fromkeys(pairs))[:MAX_PAIRS]
+    words = [term for term in parse_query(query) if len(term.text) > 1]
+    pairs = list(dict.fromkeys(token for term in words for token in term.tokens))[:MAX_PAIRS]
     if not pairs:
         return []
     chosen = list_chosen(kinds)
     marks = list_marks({}, chosen)
-    searches = [[*in_title([Term(pair, (pair,), False)]), *marks] for pair in pairs]
+    searches = [[*in_title([Term(pair, (pair,))]), *marks] for pair in pairs]
     gate, found = open_gate(), sorted(set().union(*find_any(searches, MAX_COUNTED)))
     titles = read_title_words(gate.pick(found, chosen))
     least = max(1, len(pairs) // 3)

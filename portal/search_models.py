@@ -26,6 +26,10 @@ class SearchKind(models.TextChoices):
 
 
 KIND_NUMBERS = {str(kind): number for number, kind in enumerate(SearchKind)}
+# Nearly all entries are of this kind: it is not worth looking for its mark.
+COMMONEST_KIND = str(SearchKind.SETTLEMENT_ITEM)
+# The mark of a sample of the entries: those of the records whose number divides by SAMPLED.
+SAMPLE, SAMPLED = make_mark("sample", 1), 8
 
 
 def first_id(kind: str) -> int:
@@ -39,8 +43,8 @@ class SearchEntry(models.Model):
     Its number is `first_id(kind)` plus the record's.
     `address` leaves out the prefix under which the portal is mounted. `title_words` is the
     title's normal form; `tokens` are those of the title and of `body`, then those of the title
-    alone and of what narrows a search, marked (search_text.py). Both databases index `tokens` in
-    their own way: see the migration.
+    alone, single characters, and what narrows a search, marked (search_text.py). Both databases
+    index `tokens` in their own way: see the migrations.
     """
 
     kind = models.CharField(max_length=20, choices=SearchKind)
@@ -81,10 +85,35 @@ class Index:
             condition, params = "e.portal_searchentry_fts MATCH %s", [to_fts5(terms)]
             if kind:
                 condition += " AND e.rowid BETWEEN %s AND %s"
-                params += [first_id(kind), first_id(kind) + (1 << RECORD_BITS) - 1]
+                params += _range_of(kind)
             return condition, params
         if kind:
             terms = [*terms, make_mark("kind", KIND_NUMBERS[kind])]
         phrases = list_phrases(terms)
         condition = "e.vector @@ %s::tsquery" + " AND strpos(e.tokens, %s) > 0" * len(phrases)
         return condition, [to_tsquery(terms), *phrases]
+
+    def select(self, terms: list[Term], limit: int, kind: str = "") -> tuple[str, list]:
+        """Return what selects, as `id`, so many entries (of the kind) that hold all terms.
+
+        PostgreSQL reads its index alone. Where very many hold the terms, those selected are of the
+        sample.
+        """
+        if self.is_sqlite:
+            condition, params = self.holds(terms, kind)
+            sql = f"SELECT {self.id} AS id FROM {self.table} WHERE {condition} LIMIT %s"  # noqa: S608
+            return sql, [*params, limit]
+        given = [list_phrases(terms), *_range_of(kind), limit]
+        if kind in ("", COMMONEST_KIND):
+            find, queries = "portal_find_many(%s::tsquery, %s::tsquery", [terms, [SAMPLE]]
+        else:
+            find = "portal_find(%s::tsquery"
+            queries = [[*terms, make_mark("kind", KIND_NUMBERS[kind])]]
+        sql = f"SELECT unnest({find}, %s::text[], %s, %s, %s)) AS id"
+        return sql, [*map(to_tsquery, queries), *given]
+
+
+def _range_of(kind: str) -> tuple[int, int]:
+    """Return the first and the last number that an entry (of the kind) may have."""
+    kinds = [kind] if kind else [*KIND_NUMBERS]
+    return first_id(kinds[0]), first_id(kinds[-1]) + (1 << RECORD_BITS) - 1

@@ -64,19 +64,12 @@ def find_first(terms: list[Term], kinds: list[str], limit: int) -> list[int]:
 
 def find_any(searches: list[list[Term]], limit: int) -> list[list[int]]:
     """Return, for each search, so many entries that hold all its terms, public or not."""
-    return _gather([_select(terms, limit) for terms in searches])
-
-
-def _select(terms: list[Term], limit: int, kind: str = "") -> tuple[str, list]:
-    index = _index()
-    condition, params = index.holds(terms, kind)
-    sql = f"SELECT {index.id} AS id FROM {index.table} WHERE {condition} LIMIT %s"  # noqa: S608
-    return sql, [*params, limit]
+    return _gather([_index().select(terms, limit) for terms in searches])
 
 
 def _select_by_kind(terms: list[Term], kinds: list[str], limit: int) -> tuple[str, list]:
     """Each database comes to an arm only after those before it gave too few."""
-    arms = {kind: _select(terms, limit, kind) for kind in kinds}
+    arms = {kind: _index().select(terms, limit, kind) for kind in kinds}
     sql = " UNION ALL ".join(f"SELECT id FROM ({arm}) {kind}" for kind, (arm, _) in arms.items())  # noqa: S608
     params = [each for _, own in arms.values() for each in own]
     return f"SELECT id FROM ({sql}) arms LIMIT %s", [*params, limit]  # noqa: S608 - built above

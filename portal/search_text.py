@@ -2,20 +2,22 @@
 
 Neither database's own parser knows where a Japanese word ends, so both get the same tokens: every
 two neighbouring characters, and the last character of each run alone. 群馬県 is 群馬 馬県 県. A word
-is found as a phrase of its pairs (群馬県 -> "群馬 馬県"), a single character as a prefix (県 -> 県*).
-The single character ends each run, so that no phrase reaches over a comma or a space.
+is found as a phrase of its pairs (群馬県 -> "群馬 馬県"). The single character ends each run, so that
+no phrase reaches over a comma or a space.
 
-The tokens of a title stand a second time, each with a mark before it, so that titles are asked by
-themselves; so do marks of what narrows a search (kind, fiscal year …). A mark is a private
-character, which `normalise` leaves in no text.
+Each character that a text has stands once more, with a mark before it: by that a single character is
+found, not as the beginning of however many tokens. The tokens of a title stand a second time, each
+with another mark before it, so that titles are asked by themselves; so do marks of what narrows a
+search (kind, fiscal year …). A mark is a private character, which `normalise` leaves in no text.
 
 The tokens are letters, decimal digits and marks alone, hence neither query language can be injected
 into, and both parsers keep every such token whole:
 
 - SQLite: FTS5 with `TOKENIZER` and `to_fts5`;
-- PostgreSQL: the tokens as they are in a tsvector, asked with `to_tsquery`, which finds the texts
-  that hold all pairs; and `list_phrases`, which must stand in `index_text(text)`. A tsvector keeps
-  too few positions for phrases of its own: 16,383, and 256 of one token.
+- PostgreSQL: the tokens as they are in a tsvector, and each three neighbouring characters as well;
+  asked with `to_tsquery`, which finds the texts that hold all of a word's three neighbouring
+  characters, and `list_phrases`, which must stand in `index_text(text)`. A tsvector keeps too few
+  positions for phrases of its own: 16,383, and 256 of one token.
 """
 
 import re
@@ -26,6 +28,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 TOKENIZER = "unicode61 remove_diacritics 0"  # the default makes é of café an e in the index alone
 
@@ -45,7 +48,9 @@ VARIANTS = {ord(form): group[0] for group in VARIANT_GROUPS.split() for form in 
 # Vowel signs that Unicode made letters later; SQLite still takes them for marks.
 FORMER_MARKS = frozenset(map(chr, [*range(0x19B0, 0x19CA), 0x1CF2, 0x1CF3]))
 MAX_MARKS = 8
-TITLE_MARK, FACET_MARK = "\ue000", "\ue001"
+# A character of four bytes, with what it makes of a text: itself marked, a pair, and three characters.
+MAX_TOKEN_BYTES, FEW_BYTES = 27, 100_000
+TITLE_MARK, FACET_MARK, CHARACTER_MARK = "\ue000", "\ue001", "\ue002"
 MARK = "\0"  # where a text holds one; itself it separates
 MAX_FOLDED = 65_536
 # Letters, digits, punctuation, kana and their wide forms: what texts are made of beside kanji, each
@@ -65,25 +70,21 @@ UTF_32 = f"utf-32-{sys.byteorder[0]}e"
 
 @dataclass(frozen=True)
 class Term:
-    """One word of a query: its normal form, its tokens in order, and whether it is a prefix."""
+    """One word of a query: its normal form, and its tokens, which follow each other."""
 
     text: str
     tokens: tuple[str, ...]
-    is_prefix: bool
 
 
 def in_title(terms: Iterable[Term]) -> list[Term]:
     """Return the terms as they are looked for in titles alone."""
-    return [
-        Term(term.text, tuple(TITLE_MARK + token for token in term.tokens), term.is_prefix)
-        for term in terms
-    ]
+    return [Term(term.text, tuple(TITLE_MARK + token for token in term.tokens)) for term in terms]
 
 
 def make_mark(facet: str, value: object) -> Term:
     """Return the term that finds what the index holds under this value: a number, or a slug."""
     told = value.encode().hex() if isinstance(value, str) else value
-    return Term("", (f"{FACET_MARK}{facet[0]}{told}",), is_prefix=False)
+    return Term("", (f"{FACET_MARK}{facet[0]}{told}",))
 
 
 def normalise(text: str) -> str:
@@ -99,20 +100,19 @@ def normalise(text: str) -> str:
     return " ".join(LONG_VOWELS.sub("", folded).replace("ー", " ").split())
 
 
-def tokenise(text: str) -> list[str]:
-    """Return the tokens of a text in order: "群馬県 温泉" -> 群馬 馬県 県 温泉 泉."""
-    return index_text(text).split()
+def index_text(title_words: str, words: str, marks: Iterable[str] = ()) -> str:
+    """Return the tokens of a record between spaces, with its marks: what the databases index.
 
-
-def index_text(text: str) -> str:
-    """Return the tokens between spaces: what goes into the FTS5 column and into `to_tsvector`."""
-    return index_words(normalise(text))
+    `words` is the normal form of its whole text, the title's at the beginning.
+    """
+    tokens = index_words(words), index_title(title_words), index_characters(words), *marks
+    return " ".join(filter(None, tokens))
 
 
 def index_words(words: str) -> str:
-    """Return the tokens of a text that has its normal form already.
+    """Return the pairs of a text in its normal form, and what ends each run.
 
-    Everything is done to the whole text at once: a step for each character is three times slower.
+    "群馬県 温泉" -> "群馬 馬県 県 温泉 泉". Everything is done to the whole text at once: a step for each character is three times slower.
     """
     if not words:
         return ""
@@ -125,9 +125,24 @@ def index_words(words: str) -> str:
     return (first + "".join([run[2:] for run in others])).replace("  ", " ").rstrip()
 
 
+def index_characters(words: str) -> str:
+    """Return what finds each character of a text in its normal form."""
+    return " ".join([CHARACTER_MARK + each for each in sorted({*words} - {" "})])
+
+
 def index_title(words: str) -> str:
     """Return the tokens of a title in its normal form as they are looked for in titles alone."""
-    return f"{TITLE_MARK}{index_words(words).replace(' ', f' {TITLE_MARK}')}" if words else ""
+    tokens = f"{index_words(words)} {index_characters(words)}"
+    return f"{TITLE_MARK}{tokens.replace(' ', f' {TITLE_MARK}')}" if words else ""
+
+
+def measure_tokens(words: str) -> int:
+    """Return how many bytes PostgreSQL needs at the most for what a text in its normal form has."""
+    most = MAX_TOKEN_BYTES * len(words)
+    if most < FEW_BYTES:
+        return most
+    parts = {words[at : at + size] for size in (1, 2, 3) for at in range(len(words))}
+    return sum(len(part.encode()) for part in parts) + 3 * len(set(words))
 
 
 def parse_query(text: str, max_terms: int = 8, max_length: int = 100) -> list[Term]:
@@ -140,22 +155,18 @@ def parse_query(text: str, max_terms: int = 8, max_length: int = 100) -> list[Te
 
 
 def to_fts5(terms: Iterable[Term]) -> str:
-    """Return an FTS5 MATCH string, such as `"群馬 馬県" AND "温泉"` or `"県"*`; "" for no terms."""
-    return " AND ".join(
-        f'"{" ".join(term.tokens)}"' + ("*" if term.is_prefix else "") for term in terms
-    )
+    """Return an FTS5 MATCH string, such as `"群馬 馬県" AND "温泉"`; "" for no terms."""
+    return " AND ".join(f'"{" ".join(term.tokens)}"' for term in terms)
 
 
 def to_tsquery(terms: Iterable[Term]) -> str:
-    """Return a tsquery, such as `'群馬' & '馬県' & '温泉'` or `'県':*`; "" for no terms."""
-    return " & ".join(
-        f"'{token}'" + (":*" if term.is_prefix else "") for term in terms for token in term.tokens
-    )
+    """Return a tsquery, such as `'群馬県' & '温泉'`; "" for no terms."""
+    return " & ".join(f"'{token}'" for term in terms for token in _join_pairs(term.tokens))
 
 
 def list_phrases(terms: Iterable[Term]) -> list[str]:
-    """Return the tokens of each word of three and more characters, as `index_text` gives them."""
-    return [" ".join(term.tokens) for term in terms if len(term.tokens) > 1]
+    """Return the tokens of each word of four and more characters, as `index_text` gives them."""
+    return [" ".join(term.tokens) for term in terms if len(term.tokens) > 2]
 
 
 def find_spans(text: str, terms: Iterable[Term]) -> list[tuple[int, int]]:
@@ -334,5 +345,10 @@ def _is_katakana(character: str) -> bool:
 
 
 def _make_term(word: str) -> Term:
-    pairs = tuple(word[i : i + 2] for i in range(len(word) - 1))
-    return Term(word, pairs or (word,), is_prefix=not pairs)
+    pairs = tuple(map("".join, pairwise(word)))
+    return Term(word, pairs or (CHARACTER_MARK + word,))
+
+
+def _join_pairs(tokens: tuple[str, ...]) -> Iterable[str]:
+    """Return each three neighbouring characters: 群馬 馬県 -> 群馬県; of one token that itself."""
+    return (one + other[-1] for one, other in pairwise(tokens)) if len(tokens) > 1 else tokens

@@ -26,14 +26,15 @@ from .markdown import plain_text
 from .models import Department, Figure, GlossaryTerm, SearchEntry, SearchKind, SourceDocument
 from .publishing import Status
 from .search_index import hold_indexing, index_soon, is_passed_by  # noqa: F401
-from .search_models import KIND_NUMBERS, first_id
-from .search_text import index_title, index_words, make_mark, normalise
+from .search_models import KIND_NUMBERS, SAMPLE, SAMPLED, first_id
+from .search_text import index_text, make_mark, measure_tokens, normalise
 from .searchable_items import Texts, read_items
 from .versions import is_versioned, parts_written, root_model, root_path, rows_written
 
 BATCH_SIZE = 500
-# Of a longer text the beginning is searched: a tsvector of PostgreSQL holds 1 MiB.
-MAX_CHARACTERS = 100_000
+# Of a longer text the beginning is searched. A tsvector of PostgreSQL holds 1 MiB of different
+# tokens; those of a title take up to 36 bytes for each character.
+MAX_TITLE, MAX_CHARACTERS, MAX_BYTES = 5_000, 100_000, 800_000
 COLUMNS = (
     *("id", "kind", "object_id", "title", "context", "address", "body", "title_words"),
     "tokens",
@@ -98,9 +99,9 @@ class Searchable:
             yield Texts(record.pk, title, context, record.get_absolute_url(), texts)
 
     def list_marks(self, pks: list[int]) -> dict[int, list[str]]:
-        """Return the marks of what narrows a search to each record."""
+        """Return the marks of what narrows a search to each record, and of the sample."""
         kind = make_mark("kind", KIND_NUMBERS[self.kind]).tokens[0]
-        marks = {pk: [kind] for pk in pks}
+        marks = {pk: [kind, *([] if pk % SAMPLED else SAMPLE.tokens)] for pk in pks}
         for facet, path in self.facets.items():
             records = self.model.objects.filter(pk__in=pks).order_by("pk", path)
             for pk, value in records.values_list("pk", path):
@@ -111,11 +112,11 @@ class Searchable:
     def make_row(self, texts: Texts, marks: list[str]) -> tuple:
         """Return the entry of a record, in the order of COLUMNS."""
         body = " ".join(" ".join(texts.texts).split())
-        title_words = normalise(texts.title[:MAX_CHARACTERS])
-        words = (
-            f"{title_words} {normalise(body[: max(0, MAX_CHARACTERS - len(texts.title))])}".strip()
-        )
-        tokens = index_words(words)[: 3 * MAX_CHARACTERS]
+        title_words = normalise(texts.title[:MAX_TITLE])[:MAX_TITLE]
+        # A character may become many.
+        words = f"{title_words} {normalise(body[:MAX_CHARACTERS])}".strip()[:MAX_CHARACTERS]
+        while measure_tokens(words) > MAX_BYTES:
+            words = words[: len(words) * 3 // 4]
         return (
             first_id(self.kind) + texts.pk,
             str(self.kind),
@@ -125,7 +126,7 @@ class Searchable:
             texts.address.removeprefix(get_script_prefix()),
             body,
             title_words,
-            " ".join(filter(None, (tokens, index_title(title_words), *marks))),
+            index_text(title_words, words, marks),
         )
 
 

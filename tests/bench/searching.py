@@ -7,7 +7,14 @@ from .tables import Aim, Table
 from .world import World
 
 AIM = Aim(most=3)
-KINDS = {"rare": "まれ", "common": "ふつう", "commonest": "多い"}
+KINDS = {
+    "rare": "まれ",
+    "common": "ふつう",
+    "commonest": "多い",
+    "character": "1文字",
+    "apart": "どちらも多いが、一緒にはない",
+    "not a word": "2文字ずつは多いが、続いてはいない",
+}
 
 
 def measure_search(world: World, say) -> list[Table]:

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from itertools import combinations, product
 
 from django.apps import apps
 from django.db import connection
@@ -10,13 +11,13 @@ from django.urls import reverse
 
 WORDS = re.compile(r"(?<![一-龥])[一-龥]{2,4}(?![一-龥])|(?<![ァ-ヴー])[ァ-ヴー]{3,8}(?![ァ-ヴー])")
 WORD_SAMPLE = 3000
+MANY_PAIRS = 200
 
 
 def settle():
-    """Bring the database to rest: statistics for its planner, everything in the file itself."""
+    """Bring the database to rest, as it comes to rest by itself: SQLite gathers no statistics."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
-            cursor.execute("ANALYZE")
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         else:
             cursor.execute("VACUUM ANALYZE")
@@ -85,14 +86,9 @@ def list_answers() -> dict[str, str]:
 
 def list_words() -> dict[str, list[str]]:
     """Return search words of the data itself: found once in a sample, by a fiftieth, by most."""
-    from portal.models import SearchEntry
-
-    pks = SearchEntry.objects.order_by("pk").values_list("pk", flat=True)
-    step = max(1, len(pks) // WORD_SAMPLE)
-    entries = SearchEntry.objects.filter(pk__in=list(pks[::step][:WORD_SAMPLE])).order_by("pk")
-    counts = Counter()
-    for title, body in entries.values_list("title", "body"):
-        counts.update(set(WORDS.findall(f"{title} {body}")))
+    entries, counts = _sample_texts(), Counter()
+    for text in entries:
+        counts.update(set(WORDS.findall(text)))
     ordered = [word for word, _ in sorted(counts.items(), key=lambda each: (-each[1], each[0]))]
     fiftieth = [word for word in ordered if counts[word] <= max(2, len(entries) // 50)]
     rare = [word for word in ordered if counts[word] == 1]
@@ -101,6 +97,48 @@ def list_words() -> dict[str, list[str]]:
         "common": fiftieth[:3],
         "commonest": [word for word in ordered if len(word) == 2][:3],
     }
+
+
+def list_hard_words() -> dict[str, list[str]]:
+    """Return what costs a search most: single characters, words that never meet, and one that is not.
+
+    Each of the two words, or all pairs of characters of the one, stands in as many texts as can be.
+    """
+    from portal.search_text import normalise
+
+    texts = [normalise(text) for text in _sample_texts()]
+    pairs = [{text[at : at + 2] for at in range(len(text) - 1)} for text in texts]
+    number = Counter(pair for each in pairs for pair in each if " " not in pair)
+    common = sorted(number, key=lambda pair: (-number[pair], pair))[:MANY_PAIRS]
+    where = {pair: {at for at, each in enumerate(pairs) if pair in each} for pair in common}
+
+    def count_meetings(pair, other):
+        return len(where[pair] & where[other])
+
+    apart = [each for each in combinations(common, 2) if not count_meetings(*each)]
+    joined = [
+        (pair, other)
+        for pair, other in product(common, common)
+        if pair[1] == other[0] and not any(pair + other[1] in text for text in texts)
+    ]
+    characters = Counter(character for text in texts for character in set(text) - {" "})
+    return {
+        "character": [each for each, _ in characters.most_common(2)],
+        "apart": [" ".join(each) for each in sorted(apart, key=lambda each: -number[each[1]])[:1]],
+        "not a word": [
+            pair + other[1]
+            for pair, other in sorted(joined, key=lambda each: -count_meetings(*each))[:1]
+        ],
+    }
+
+
+def _sample_texts() -> list[str]:
+    from portal.models import SearchEntry
+
+    pks = SearchEntry.objects.order_by("pk").values_list("pk", flat=True)
+    step = max(1, len(pks) // WORD_SAMPLE)
+    entries = SearchEntry.objects.filter(pk__in=list(pks[::step][:WORD_SAMPLE])).order_by("pk")
+    return [f"{title} {body}" for title, body in entries.values_list("title", "body")]
 
 
 def quote_word(word: str) -> str:

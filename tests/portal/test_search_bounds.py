@@ -9,11 +9,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from budgets.models import Settlement
+from budgets.models import Settlement, SettlementItem
 from portal import search as searching
 from portal.models import SearchEntry
 from portal.publishing import Status
 from portal.search import FacetValue, Search, Shorter, count_facets, drop_words, find, suggest
+from portal.search_index import filter_by_text
 from portal.searchable import SEARCHABLES, fill_index, rebuild, rebuild_all
 from tests.builders import (
     make_department,
@@ -263,6 +264,58 @@ class TestWriting:
         initiative.departments.set([one])
         assert titles("温泉", department="renamed") == ["温泉の末"]
 
+
+class TestWhateverTheWords:
+    def test_a_single_character_is_found_first_in_titles(self):
+        make_document(title="河川の資料", note="源泉の地図")
+        make_term(term="温泉", reading="おんせん")
+
+        assert titles("泉") == ["温泉", "河川の資料"]
+        assert titles("泉 河") == ["河川の資料"]
+        assert titles("林") == []
+        assert suggest("泉") == []
+
+    def test_of_very_many_hits_each_is_told_once(self, few):
+        for number in range(45):
+            make_document(title=f"温泉{number}")
+        make_term(term="温泉", reading="おんせん")
+
+        pages = [find("温泉", offset=offset, limit=2) for offset in (0, 2)]
+        urls = [hit.url for page in pages for hit in page.results]
+        assert len(set(urls)) == 4
+        assert {page.is_exact for page in pages} == {False}
+        assert titles("温泉", kinds=["glossary_term"]) == ["温泉"]
+        assert titles("44") == ["温泉44"]
+
+    def test_a_word_of_pairs_that_do_not_follow_each_other_is_not_found(self):
+        make_document(title="温泉、泉源", note="源泉、泉源地")
+
+        assert titles("温泉源") == []
+        assert titles("泉源地") == titles("源泉") == ["温泉、泉源"]
+        assert titles("温泉源地") == []
+
+    @pytest.mark.skipif(connection.vendor != "postgresql", reason="needs PostgreSQL")
+    def test_postgresql_reads_the_index_alone(self):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT proname, proconfig, provolatile FROM pg_proc"
+                " WHERE proname LIKE 'portal_find%' ORDER BY proname"
+            )
+            assert cursor.fetchall() == [
+                ("portal_find", ["enable_seqscan=off"], "v"),
+                ("portal_find_many", None, "v"),
+            ]
+
+    @pytest.mark.skipif(connection.vendor != "sqlite", reason="needs SQLite")
+    def test_sqlite_does_not_look_for_each_hit_in_each_settlement(self):
+        items = filter_by_text(SettlementItem.objects.published(), "settlement_item", "温泉")
+        plan = items.order_by().explain()
+
+        assert "budgets_settlementitem" in plan
+        assert "rowid=?" not in plan.replace("PRIMARY KEY (rowid=?)", "")
+
+
+class TestTheIndexAfterAMigration:
     def test_an_index_that_a_migration_emptied_is_filled(self):
         document = make_document(title="温泉")
         SearchEntry.objects.all().delete()

@@ -2,6 +2,7 @@ import functools
 import os
 import sqlite3
 import unicodedata
+from importlib import import_module
 
 import psycopg
 import pytest
@@ -14,15 +15,20 @@ from portal.search_text import (
     VARIANTS,
     Term,
     find_spans,
+    in_title,
+    index_characters,
     index_text,
+    index_title,
+    index_words,
     list_phrases,
     make_excerpt,
     normalise,
     parse_query,
     to_fts5,
     to_tsquery,
-    tokenise,
 )
+
+MIGRATION = import_module("portal.migrations.0011_search_characters")
 
 JAPANESE = st.text(
     alphabet=st.one_of(
@@ -55,6 +61,7 @@ def postgresql():
         connection = psycopg.connect(f"{server}/postgres", autocommit=True, connect_timeout=3)
     except psycopg.OperationalError:
         pytest.skip("needs a PostgreSQL server")
+    connection.execute(MIGRATION.VECTOR.replace("FUNCTION ", "FUNCTION pg_temp."))
     yield connection
     connection.close()
 
@@ -66,16 +73,15 @@ def find(request):
 
     def find_in_sqlite(text, query):
         connection.execute("DELETE FROM texts")
-        connection.execute("INSERT INTO texts VALUES (?)", (index_text(text),))
+        connection.execute("INSERT INTO texts VALUES (?)", (index_text("", normalise(text)),))
         match = to_fts5(parse_query(query))
         rows = connection.execute("SELECT 1 FROM texts WHERE texts MATCH ?", (match,))
         return rows.fetchone() is not None
 
     def find_in_postgresql(text, query):
-        terms, tokens = parse_query(query), index_text(text)
+        terms, tokens = parse_query(query), index_text("", normalise(text))
         row = connection.execute(
-            "SELECT array_to_tsvector(string_to_array(%s, ' ')) @@ %s::tsquery",
-            (tokens, to_tsquery(terms)),
+            "SELECT pg_temp.portal_search_vector(%s) @@ %s::tsquery", (tokens, to_tsquery(terms))
         ).fetchone()
         return row[0] and all(phrase in tokens for phrase in list_phrases(terms))
 
@@ -149,22 +155,21 @@ def test_a_normal_form_holds_letters_digits_and_single_spaces_alone(text):
 
 
 def test_tokens_are_neighbouring_pairs_and_the_last_character_of_each_run():
-    assert tokenise("群馬県") == ["群馬", "馬県", "県"]
-    assert tokenise("群馬県 温泉") == ["群馬", "馬県", "県", "温泉", "泉"]
-    assert tokenise("県、G7") == ["県", "g7", "7"]
-    assert tokenise("、") == []
-    assert index_text("群馬県・温泉") == "群馬 馬県 県 温泉 泉"
+    assert index_words("群馬県") == "群馬 馬県 県"
+    assert index_words(normalise("群馬県・温泉")) == "群馬 馬県 県 温泉 泉"
+    assert index_words(normalise("県、G7")) == "県 g7 7"
+    assert index_words("") == ""
 
 
 def test_a_query_is_phrases_that_must_all_occur():
     assert parse_query("群馬県　おんせん 県") == [
-        Term("群馬県", ("群馬", "馬県"), is_prefix=False),
-        Term("オンセン", ("オン", "ンセ", "セン"), is_prefix=False),
-        Term("県", ("県",), is_prefix=True),
+        Term("群馬県", ("群馬", "馬県")),
+        Term("オンセン", ("オン", "ンセ", "セン")),
+        Term("県", ("\ue002県",)),
     ]
     assert parse_query("温泉 ＊温泉＊ おんせん") == [
-        Term("温泉", ("温泉",), is_prefix=False),
-        Term("オンセン", ("オン", "ンセ", "セン"), is_prefix=False),
+        Term("温泉", ("温泉",)),
+        Term("オンセン", ("オン", "ンセ", "セン")),
     ]
 
 
@@ -175,7 +180,7 @@ def test_a_query_is_bounded():
     assert [term.text for term in parse_query("あい うえ おか", max_terms=2)] == ["アイ", "ウエ"]
     assert [term.text for term in parse_query("あいうえお", max_length=3)] == ["アイウ"]
     (term,) = parse_query("群" * 100_000)
-    assert term == Term("群" * 100, ("群群",) * 99, is_prefix=False)
+    assert term == Term("群" * 100, ("群群",) * 99)
     assert len(parse_query("\ufdfa" * 100_000)[0].text) <= 100
 
 
@@ -190,9 +195,33 @@ def test_a_query_without_letters_has_no_terms(query):
 
 def test_the_two_query_languages():
     terms = parse_query("群馬県 温泉 県")
-    assert to_fts5(terms) == '"群馬 馬県" AND "温泉" AND "県"*'
-    assert to_tsquery(terms) == "'群馬' & '馬県' & '温泉' & '県':*"
-    assert list_phrases(terms) == ["群馬 馬県"]
+    assert to_fts5(terms) == '"群馬 馬県" AND "温泉" AND "\ue002県"'
+    assert to_tsquery(terms) == "'群馬県' & '温泉' & '\ue002県'"
+    assert list_phrases(terms) == []
+    assert to_tsquery(parse_query("群馬県民")) == "'群馬県' & '馬県民'"
+    assert list_phrases(parse_query("群馬県民 温泉")) == ["群馬 馬県 県民"]
+    titled = in_title(parse_query("群馬県 県"))
+    assert to_tsquery(titled) == "'\ue000群馬県' & '\ue000\ue002県'"
+
+
+def test_each_character_is_a_token_of_its_own():
+    assert index_characters("群馬県 県庁") == "\ue002庁 \ue002県 \ue002群 \ue002馬"
+    assert index_characters("") == ""
+    assert index_title("県 庁") == "\ue000県 \ue000庁 \ue000\ue002庁 \ue000\ue002県"
+    assert index_title("") == ""
+    assert index_text("県", "県 庁", ["\ue001k2"]) == " ".join(
+        ["県", "庁", "\ue000県", "\ue000\ue002県", "\ue002庁", "\ue002県", "\ue001k2"]
+    )
+
+
+def test_postgresql_joins_the_pairs_that_follow_each_other(postgresql):
+    tokens = index_text(normalise("温泉街"), normalise("温泉街 𠮷野家、a1b 温泉"), ["\ue001k2"])
+    statement = "SELECT tsvector_to_array(pg_temp.portal_search_vector(%s))"
+    ((found,),) = postgresql.execute(statement, (tokens,))
+    joined = ["温泉街", "吉野家", "a1b", "\ue000温泉街"]
+    assert sorted(found) == sorted({*tokens.split(), *joined})
+    ((found,),) = postgresql.execute(statement, ("",))
+    assert found == []
 
 
 @given(ANYTHING)
@@ -300,7 +329,7 @@ def list_word_characters():
     return sorted({c for c in characters if normalise(c) == c != " " and len(c) == 1})
 
 
-@pytest.mark.parametrize("other", ["群", "a", "1", ""])
+@pytest.mark.parametrize("other", ["群", "a", "1", "", "\ue002", "\ue000\ue002"])
 def test_sqlite_keeps_every_token_as_it_is(sqlite, other):
     characters = list_word_characters()
     assert len(characters) > 100_000
@@ -419,4 +448,5 @@ def test_an_excerpt_is_a_piece_of_the_text(text, query, length):
 
 def test_a_long_text_is_cut_whole():
     assert normalise("群" * 100_000 + "\u3099" * 100_000) == "群" * 100_000
-    assert tokenise("温泉" * 100_000) == ["温泉", "泉温"] * 99_999 + ["温泉", "泉"]
+    tokens = index_words(normalise("温泉" * 100_000)).split()
+    assert tokens == ["温泉", "泉温"] * 99_999 + ["温泉", "泉"]
