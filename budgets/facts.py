@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from decimal import Context, Decimal
 from functools import lru_cache
+from itertools import chain
 from operator import attrgetter
 
-from django.db.models import F, Value
+from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Concat
 
 from portal.amounts import UNIT_YEN
@@ -26,6 +27,7 @@ from .models import (
 )
 
 FIGURE = ("pk", "group", "label", "measure", "kind", "value", "unit", "part_of_id")
+MONEY = ("item_id", "pk", "kind", "value", "unit", "part_of_id")
 STATED = ("code", "amount_yen", "budget_yen", "carried_over_yen", "unused_yen")
 # As Django reads a decimal number of SQLite.
 EXACT = Context(prec=EXACT_DIGITS)
@@ -82,11 +84,14 @@ def make_item_facts(item, figures, funding, shares) -> ItemFacts:
     return ItemFacts(**stated, figures=tuple(figures), funding=tuple(funding), shares=tuple(shares))
 
 
-def load_breakdowns(items: Iterable[SettlementItem]) -> dict[int, CheckResult]:
+def load_breakdowns(
+    items: Iterable[SettlementItem], known: Iterable[tuple] | None = None
+) -> dict[int, CheckResult]:
     """Return the breakdown of each of some items by its primary key, in one query.
 
     The items may come from several settlements; the money figures at and below them are read, but
-    not what they are called.
+    not what they are called. `known` are the figures of the items themselves, each as MONEY, where
+    they are read already: then only those of other items below them are.
     """
     figures = defaultdict(lambda: defaultdict(list))
     amounts, keys = defaultdict(dict), {}
@@ -99,9 +104,17 @@ def load_breakdowns(items: Iterable[SettlementItem]) -> dict[int, CheckResult]:
         for (settlement, code), pk in keys.items()
         if not any((settlement, above) in keys for above in list_above(code))
     ]
-    found = _money_within().ask(items=topmost) if topmost else ()
+    if known is None:
+        found = _money_within().ask(items=topmost) if topmost else ()
+    else:
+        places = {pk: place for place, pk in keys.items()}
+        own = ((*places[item], *rest) for item, *rest in known if rest[1] in MONEY_KINDS)
+        others = _money_of_others().ask(items=topmost, known=[*places]) if topmost else ()
+        found = chain(own, others)
     for settlement, code, key, kind, value, unit, part_of in found:
-        facts = _make_figure_facts(key, "", "", "", kind, value, unit, part_of)
+        number = _read_number(value)
+        amount_yen = _find_amount_yen(number, unit)
+        facts = FigureFacts(key, "", kind, number, unit, amount_yen, part_of)
         figures[settlement][code].append(facts)
     results = {}
     for settlement, asked in amounts.items():
@@ -149,14 +162,24 @@ def attribute_costs(costs: Iterable[InitiativeCost]) -> dict[int, int]:
 @lru_cache(maxsize=1)
 def _money_within() -> Statement:
     """Return what asks for the money figures of some items and of all below them."""
+    return Statement(_select_money(SettlementFigure.objects.all()))
+
+
+@lru_cache(maxsize=1)
+def _money_of_others() -> Statement:
+    """Return what asks for those of the items below some, other than the known ones."""
+    return Statement(_select_money(SettlementFigure.objects.exclude(item__in=GivenKeys("known"))))
+
+
+def _select_money(figures: QuerySet) -> QuerySet:
     own_order = F("item__settlement__items__code_order")
-    figures = SettlementFigure.objects.filter(
+    figures = figures.filter(
         kind__in=MONEY_KINDS,
         item__settlement__items__in=GivenKeys("items"),
         item__code_order__range=(own_order, Concat(own_order, Value(LAST_BELOW))),
     )
-    paths = ("item__settlement_id", "item__code", "pk", "kind", "value", "unit", "part_of_id")
-    return Statement(figures.order_by("item_id", "position", "pk").values_list(*paths))
+    paths = ("item__settlement_id", "item__code", *MONEY[1:])
+    return figures.order_by("item_id", "position", "pk").values_list(*paths)
 
 
 def _read_facts(figures):
@@ -170,9 +193,15 @@ def make_figure_facts(figure: SettlementFigure) -> FigureFacts:
 
 def _make_figure_facts(key, group, label, measure, kind, value, unit, part_of) -> FigureFacts:
     """Return the facts of a figure; `value` may be what a database keeps of it."""
-    number = value if type(value) is Decimal else EXACT.create_decimal_from_float(value)
+    number = _read_number(value)
     name, amount_yen = name_figure(group, label, measure), _find_amount_yen(number, unit)
     return FigureFacts(key, name, kind, number, unit, amount_yen, part_of, group)
+
+
+def _read_number(value: Decimal | float | int) -> Decimal:
+    if type(value) is float:
+        return EXACT.create_decimal_from_float(value)
+    return value if type(value) is Decimal else EXACT.create_decimal(value)
 
 
 def _find_amount_yen(number: Decimal, unit: str) -> int | None:

@@ -22,7 +22,7 @@ from portal.prepared import GivenKeys, Statement
 
 from .api_schemas import AMOUNTS, ItemOut, check_fields
 from .checks import check_breakdowns, check_settlement
-from .facts import load_breakdowns, load_item_facts
+from .facts import MONEY, load_breakdowns, load_item_facts
 from .item_codes import code_level, code_number, item_label, parent_code
 from .models import FundingSource, Settlement, SettlementFigure, SettlementItem
 from .settlement_rows import ITEMS, SettlementRows, SettlementSite, load_places, read_settlement
@@ -43,9 +43,14 @@ class Stated(NamedTuple):
 
 
 class ItemSite(SettlementSite):
+    """A site that knows the figures of the items which were asked for last."""
+
+    known: tuple[Sequence[int], list[tuple]] = ((), [])
+
     def figures(self, pks: Sequence[int]) -> list[list[dict]]:
-        maker = Maker(self, FIGURES_OF_ITEMS, (), "item_id")
+        maker = Maker(self, FIGURES_OF_ITEMS, (), *MONEY)
         rows = _figures_of(maker.paths).ask(items=list(pks))
+        self.known = pks, [row[: len(MONEY)] for row in rows]
         figures = defaultdict(list)
         for row, figure in zip(rows, maker.make(rows), strict=True):
             figures[row[0]].append(figure)
@@ -62,7 +67,9 @@ class ItemSite(SettlementSite):
         return [funding[pk] for pk in pks]
 
     def breakdowns(self, *columns: Sequence) -> list[dict]:
-        found = load_breakdowns(list(map(Stated, *columns)))
+        pks, figures = self.known
+        known = figures if pks == columns[0] else None
+        found = load_breakdowns(list(map(Stated, *columns)), known)
         return [_tell_breakdown(found[pk]) for pk in columns[0]]
 
     def programs(self, slugs, names) -> list[dict | None]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+from itertools import repeat
 
 from django.http import HttpRequest
 
@@ -95,8 +96,8 @@ class Maker:
             field.make(self.site, *(found[path] for path in field.paths))
             for field in self.fields.values()
         ]
-        names = tuple(self.fields)
-        return [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
+        # Without a step of Python's for each row.
+        return [*map(dict, map(zip, repeat(tuple(self.fields)), zip(*columns, strict=True)))]
 
     def make_by_key(self, rows: Sequence[Sequence]) -> dict[int, dict]:
         """Do as `make`, by the "pk" of each row."""
@@ -106,8 +107,11 @@ class Maker:
 
 def read_number(value: int | float | Decimal) -> int | float:
     """Return a number for JSON, as `number_of`, of what a database keeps."""
-    if -EXACT_BELOW < value < EXACT_BELOW and value == (whole := int(value)):
-        return whole
+    if -EXACT_BELOW < value < EXACT_BELOW:
+        if type(value) is int:
+            return value
+        if value == (whole := int(value)):
+            return whole
     number = tidy_number(float(value))
     return number if type(number) is int else float(number)
 

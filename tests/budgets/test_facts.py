@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 
 from budgets.checks import check_breakdowns, check_item
-from budgets.facts import load_attributions, load_breakdowns, load_item_facts
-from budgets.models import InitiativeCost, Settlement, SettlementItem
+from budgets.facts import MONEY, load_attributions, load_breakdowns, load_item_facts
+from budgets.models import InitiativeCost, Settlement, SettlementFigure, SettlementItem
 from portal.publishing import Status
 from tests.builders import (
     make_cost,
@@ -87,7 +87,31 @@ def test_a_breakdown_is_the_same_alone_and_with_the_whole_settlement():
     assert expected["1"].actual == 10_000
 
 
+def test_figures_that_are_known_are_not_read_again(django_assert_num_queries):
+    settlement = make_settlement()
+    item = make_item(settlement, "1", amount_yen=10_000)
+    whole = make_settlement_figure(item, kind="expenditure", value=5)
+    make_settlement_figure(item, kind="activity", value=5, unit="件")
+    below = make_item(settlement, "1.1", amount_yen=3_000)
+    make_settlement_figure(below, kind="expenditure", value=3, part_of=whole)
+    other = make_item(settlement, "1.2")
+    make_settlement_figure(other, kind="expenditure", value=4)
+    make_settlement_figure(make_item(settlement, "2"), kind="expenditure", value=9)
+
+    for items in [item], [item, below], [item, other], [item, below, other], [below]:
+        known = SettlementFigure.objects.filter(item__in=items).order_by("position", "pk")
+        known = list(known.values_list(*MONEY))
+        with django_assert_num_queries(1):
+            breakdowns = load_breakdowns(items, known)
+        assert breakdowns == load_breakdowns(items)
+        assert [b.operands for b in breakdowns.values()] == [
+            b.operands for b in load_breakdowns(items).values()
+        ]
+    assert breakdowns[below.pk].actual == 3_000
+
+
 def test_no_items_have_no_breakdowns():
+    assert load_breakdowns([], []) == {}
     assert load_breakdowns([]) == {}
 
 
