@@ -16,7 +16,7 @@ into, and both parsers keep every such token whole:
 - SQLite: FTS5 with `TOKENIZER` and `to_fts5`;
 - PostgreSQL: the tokens as they are in a tsvector, and each three neighbouring characters as well;
   asked with `to_tsquery`, which finds the texts that hold all of a word's three neighbouring
-  characters, and `list_phrases`, which must stand in `index_text(text)`. A tsvector keeps too few
+  characters, and `list_phrases`, which must stand in what `index_text` gives. A tsvector keeps too few
   positions for phrases of its own: 16,383, and 256 of one token.
 """
 
@@ -48,8 +48,8 @@ VARIANTS = {ord(form): group[0] for group in VARIANT_GROUPS.split() for form in 
 # Vowel signs that Unicode made letters later; SQLite still takes them for marks.
 FORMER_MARKS = frozenset(map(chr, [*range(0x19B0, 0x19CA), 0x1CF2, 0x1CF3]))
 MAX_MARKS = 8
-# A character of four bytes, with what it makes of a text: itself marked, a pair, and three characters.
-MAX_TOKEN_BYTES, FEW_BYTES = 27, 100_000
+# A character of four bytes makes itself marked, a pair, and three characters.
+MAX_TOKEN_BYTES = 27
 TITLE_MARK, FACET_MARK, CHARACTER_MARK = "\ue000", "\ue001", "\ue002"
 MARK = "\0"  # where a text holds one; itself it separates
 MAX_FOLDED = 65_536
@@ -112,7 +112,8 @@ def index_text(title_words: str, words: str, marks: Iterable[str] = ()) -> str:
 def index_words(words: str) -> str:
     """Return the pairs of a text in its normal form, and what ends each run.
 
-    "群馬県 温泉" -> "群馬 馬県 県 温泉 泉". Everything is done to the whole text at once: a step for each character is three times slower.
+    "群馬県 温泉" -> "群馬 馬県 県 温泉 泉". Everything is done to the whole text at once: a step for
+    each character is three times slower.
     """
     if not words:
         return ""
@@ -137,10 +138,10 @@ def index_title(words: str) -> str:
 
 
 def measure_tokens(words: str) -> int:
-    """Return how many bytes PostgreSQL needs at the most for what a text in its normal form has."""
-    most = MAX_TOKEN_BYTES * len(words)
-    if most < FEW_BYTES:
-        return most
+    """Return how many bytes PostgreSQL needs for the different tokens of a text in its normal form.
+
+    It is never more than MAX_TOKEN_BYTES for each character.
+    """
     parts = {words[at : at + size] for size in (1, 2, 3) for at in range(len(words))}
     return sum(len(part.encode()) for part in parts) + 3 * len(set(words))
 

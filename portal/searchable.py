@@ -27,7 +27,7 @@ from .models import Department, Figure, GlossaryTerm, SearchEntry, SearchKind, S
 from .publishing import Status
 from .search_index import hold_indexing, index_soon, is_passed_by  # noqa: F401
 from .search_models import KIND_NUMBERS, SAMPLE, SAMPLED, first_id
-from .search_text import index_text, make_mark, measure_tokens, normalise
+from .search_text import MAX_TOKEN_BYTES, index_text, make_mark, measure_tokens, normalise
 from .searchable_items import Texts, read_items
 from .versions import is_versioned, parts_written, root_model, root_path, rows_written
 
@@ -115,7 +115,7 @@ class Searchable:
         title_words = normalise(texts.title[:MAX_TITLE])[:MAX_TITLE]
         # A character may become many.
         words = f"{title_words} {normalise(body[:MAX_CHARACTERS])}".strip()[:MAX_CHARACTERS]
-        while measure_tokens(words) > MAX_BYTES:
+        while len(words) * MAX_TOKEN_BYTES > MAX_BYTES and measure_tokens(words) > MAX_BYTES:
             words = words[: len(words) * 3 // 4]
         return (
             first_id(self.kind) + texts.pk,
