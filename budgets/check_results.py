@@ -6,6 +6,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from django.utils.functional import cached_property
+
 from portal.amounts import format_amount
 
 
@@ -47,7 +49,7 @@ class Operand(NamedTuple):
         return f"{self.name} {format_quantity(self.value, self.unit)}".strip()
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: they are made by the hundred thousand, and that would double the time
 class CheckResult:
     """What a check found at the item `code`; `subject` names the figure that it is about.
 
@@ -76,7 +78,7 @@ class CheckResult:
             return None
         return self.actual - self.expected
 
-    @property
+    @cached_property
     def covered_percent(self) -> Decimal | None:
         return cover_percent(self.expected, self.actual)
 

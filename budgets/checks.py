@@ -6,7 +6,7 @@ gives one. Amounts are whole yen; blank (None) is not zero; no tolerance anywher
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property, lru_cache, partial
@@ -36,6 +36,15 @@ class FigureFacts(NamedTuple):
     amount_yen: int | None = None
     part_of: Hashable | None = None
     group: str = ""
+
+
+class MoneyFacts(NamedTuple):
+    """What of FigureFacts a sum of breakdowns asks for."""
+
+    key: Hashable
+    kind: str
+    amount_yen: int | None
+    part_of: Hashable | None
 
 
 class ItemFacts(NamedTuple):
@@ -74,12 +83,32 @@ def check_items(
     return {code: (tree.breakdown(code), list(tree.check(code))) for code in codes}
 
 
-def check_breakdowns(
-    items: Iterable[ItemFacts], codes: Iterable[str] | None = None
+def check_breakdowns(items: Iterable[ItemFacts]) -> dict[str, CheckResult]:
+    """Return the breakdown of every item by code, also where no amount is stated.
+
+    Without the operands, as `sum_breakdowns`.
+    """
+    items = list(items)
+    stated = {item.code: item.amount_yen for item in items}
+    figures = {figure.key: (item.code, figure) for item in items for figure in item.figures}
+    return sum_breakdowns(stated, figures)
+
+
+def sum_breakdowns(
+    stated: Mapping[str, int | None],
+    figures: Mapping[Hashable, tuple[str, FigureFacts | MoneyFacts]],
 ) -> dict[str, CheckResult]:
-    """Return the breakdown of every item, or of some, by code, also where no amount is stated."""
-    tree = _Tree(items)
-    return {code: tree.breakdown(code) for code in (tree.items if codes is None else codes)}
+    """Return the breakdown at each of some items of a settlement, by code.
+
+    `stated` is what each states; `figures`, by key, each with the code where it stands, are those
+    of the items and of all below them. The operands of the sums are left out, which many results
+    are never asked for: `check_items` tells them.
+    """
+    sums = {}
+    for _, figure, places in _list_spent(figures):
+        for place in places:
+            sums[place] = sums.get(place, 0) + figure.amount_yen
+    return {code: _compare_breakdown(code, yen, sums.get(code)) for code, yen in stated.items()}
 
 
 def attribute_yen(amount_yen: int, shares: Sequence[Decimal]) -> tuple[list[int], int]:
@@ -128,45 +157,19 @@ class _Tree:
                 yield from self._check_parts(code, figure)
 
     def breakdown(self, code: str) -> CheckResult:
-        stated, spent = self.items[code].amount_yen, self.spent_within.get(code)
-        if stated is not None and spent is not None:
-            return _compared(CheckName.BREAKDOWN, code, stated, spent, "公表された内訳", "決算額")
-        return CheckResult(
-            CheckName.BREAKDOWN, CheckStatus.NONE, code, _say_no_breakdown, expected=stated
-        )
+        operands = self.spent_within.get(code)
+        spent = None if operands is None else sum([operand.value for operand in operands])
+        return _compare_breakdown(code, self.items[code].amount_yen, spent, operands or ())
 
     @cached_property
     def spent_within(self) -> dict[str, list[Operand]]:
-        """List the expenditure figures of each item's subtree; no key where there is none.
-
-        A figure counts unless it is part of another expenditure figure of the same subtree.
-        """
+        """List the expenditure figures of each item's subtree; no key where there is none."""
         spent = defaultdict(list)
-        for code, figure in self.figures.values():
-            if figure.kind != EXPENDITURE or figure.amount_yen is None:
-                continue
-            wholes = self._wholes(figure)
+        for code, figure, places in _list_spent(self.figures):
             operand = Operand(figure.name, figure.amount_yen, "円", code)
-            for above in (code, *list_above(code)):
-                if not wholes or not any(is_within(whole, above) for whole in wholes):
-                    spent[above].append(operand)
+            for place in places:
+                spent[place].append(operand)
         return spent
-
-    def _wholes(self, figure: FigureFacts) -> list[str]:
-        """Return the codes where the expenditure figures stand that the figure is part of.
-
-        None for figures that are entered as parts of each other, so that they still count.
-        """
-        if figure.part_of is None:
-            return []
-        codes, seen, key = [], set(), figure.part_of
-        while key in self.figures and key not in seen:
-            seen.add(key)
-            code, whole = self.figures[key]
-            if whole.kind == EXPENDITURE:
-                codes.append(code)
-            key = whole.part_of
-        return [] if figure.key in seen else codes
 
     def _check_children(self, item: ItemFacts) -> Iterator[CheckResult]:
         stated, silent = self._stated_below(item.code)
@@ -255,6 +258,48 @@ class _Tree:
         )
 
 
+def _list_spent(figures) -> Iterator[tuple[str, FigureFacts, Sequence[str]]]:
+    """Yield each expenditure figure: where it stands, itself, and the items in whose sum it counts.
+
+    Those are the item where it stands and all above it, but none whose subtree holds another
+    expenditure figure that it is part of.
+    """
+    for code, figure in figures.values():
+        if figure.kind != EXPENDITURE or figure.amount_yen is None:
+            continue
+        places = (code, *list_above(code))
+        if figure.part_of is not None and (wholes := _list_wholes(figure, figures)):
+            places = [p for p in places if not any(is_within(whole, p) for whole in wholes)]
+        yield code, figure, places
+
+
+def _list_wholes(figure: FigureFacts, figures) -> list[str]:
+    """Return the codes where the expenditure figures stand that the figure is part of.
+
+    None for figures that are entered as parts of each other, so that they still count.
+    """
+    codes, seen, key = [], set(), figure.part_of
+    while key in figures and key not in seen:
+        seen.add(key)
+        code, whole = figures[key]
+        if whole.kind == EXPENDITURE:
+            codes.append(code)
+        key = whole.part_of
+    return [] if figure.key in seen else codes
+
+
+def _compare_breakdown(
+    code: str, stated: int | None, spent: int | None, operands: Iterable[Operand] = ()
+) -> CheckResult:
+    if stated is None or spent is None:
+        return CheckResult(
+            CheckName.BREAKDOWN, CheckStatus.NONE, code, _say_no_breakdown, expected=stated
+        )
+    return _compared_sum(
+        CheckName.BREAKDOWN, code, stated, spent, operands, "公表された内訳", "決算額"
+    )
+
+
 def _say_no_breakdown(result: CheckResult) -> str:
     if result.expected is None:
         return "決算額が資料に記載されていないため、内訳と比べられません。"
@@ -320,10 +365,17 @@ def _check_funding(item: ItemFacts) -> Iterator[CheckResult]:
         )
 
 
-def _compared(
+def _compared(check, code, stated, operands, found_name, stated_name, **more) -> CheckResult:
+    """Compare the sum of the operands with what is stated."""
+    found = sum([operand.value for operand in operands])
+    return _compared_sum(check, code, stated, found, operands, found_name, stated_name, **more)
+
+
+def _compared_sum(
     check,
     code,
     stated,
+    found,
     operands,
     found_name,
     stated_name,
@@ -332,19 +384,17 @@ def _compared(
     subject="",
     is_complete=True,
 ) -> CheckResult:
-    """Compare the sum of the operands with what is stated.
+    """Compare what was found with what is stated.
 
     `is_complete` False: some summand is not stated, so that an equal sum proves nothing.
     """
-    operands = tuple(operands)
-    found = sum([operand.value for operand in operands])
     sign = -1 if stated < 0 else 1
     if found == stated:
         status = CheckStatus.MATCHED if is_complete else CheckStatus.PARTIAL
     else:
         status = CheckStatus.EXCEEDED if sign * found > sign * stated else CheckStatus.PARTIAL
     say = partial(_say_compared, found_name, stated_name, is_complete)
-    return CheckResult(check, status, code, say, stated, found, unit, subject, operands)
+    return CheckResult(check, status, code, say, stated, found, unit, subject, tuple(operands))
 
 
 def _say_compared(found_name: str, stated_name: str, is_complete: bool, result: CheckResult) -> str:

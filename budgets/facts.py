@@ -15,7 +15,15 @@ from portal.models import MONEY_KINDS, find_amount_yen, name_figure
 from portal.open_data_columns import EXACT_DIGITS
 from portal.prepared import GivenKeys, Statement
 
-from .checks import CheckResult, FigureFacts, ItemFacts, attribute_yen, check_breakdowns, list_above
+from .checks import (
+    CheckResult,
+    FigureFacts,
+    ItemFacts,
+    MoneyFacts,
+    attribute_yen,
+    list_above,
+    sum_breakdowns,
+)
 from .item_codes import LAST_BELOW
 from .models import (
     CostRelation,
@@ -90,11 +98,11 @@ def load_breakdowns(
     """Return the breakdown of each of some items by its primary key, in one query.
 
     The items may come from several settlements; the money figures at and below them are read, but
-    not what they are called. `known` are the figures of the items themselves, each as MONEY, where
-    they are read already: then only those of other items below them are.
+    not what they are called: the results have no operands. `known` are the figures of the items
+    themselves, each as MONEY, where they are read already: then only those of other items below
+    them are.
     """
-    figures = defaultdict(lambda: defaultdict(list))
-    amounts, keys = defaultdict(dict), {}
+    figures, amounts, keys = defaultdict(dict), defaultdict(dict), {}
     for item in items:
         amounts[item.settlement_id][item.code] = item.amount_yen
         keys[item.settlement_id, item.code] = item.pk
@@ -104,25 +112,18 @@ def load_breakdowns(
         for (settlement, code), pk in keys.items()
         if not any((settlement, above) in keys for above in list_above(code))
     ]
-    if known is None:
-        found = _money_within().ask(items=topmost) if topmost else ()
-    else:
-        places = {pk: place for place, pk in keys.items()}
-        own = ((*places[item], *rest) for item, *rest in known if rest[1] in MONEY_KINDS)
-        others = _money_of_others().ask(items=topmost, known=[*places]) if topmost else ()
-        found = chain(own, others)
-    for settlement, code, key, kind, value, unit, part_of in found:
-        number = _read_number(value)
-        amount_yen = _find_amount_yen(number, unit)
-        facts = FigureFacts(key, "", kind, number, unit, amount_yen, part_of)
-        figures[settlement][code].append(facts)
+    places = {pk: place for place, pk in keys.items()}
+    statement = _money_within() if known is None else _money_of_others()
+    rows = statement.ask(items=topmost, known=[*places]) if topmost else ()
+    places |= {row[2]: row[:2] for row in rows}
+    for item, key, kind, value, unit, part_of in chain(known or (), (row[2:] for row in rows)):
+        if kind in MONEY_KINDS:
+            settlement, code = places[item]
+            facts = MoneyFacts(key, kind, _read_yen(value, unit), part_of)
+            figures[settlement][key] = code, facts
     results = {}
     for settlement, asked in amounts.items():
-        facts = [
-            ItemFacts(code, asked.get(code), figures=tuple(figures[settlement][code]))
-            for code in asked.keys() | figures[settlement].keys()
-        ]
-        for code, result in check_breakdowns(facts, asked).items():
+        for code, result in sum_breakdowns(asked, figures[settlement]).items():
             results[keys[settlement, code]] = result
     return results
 
@@ -162,24 +163,24 @@ def attribute_costs(costs: Iterable[InitiativeCost]) -> dict[int, int]:
 @lru_cache(maxsize=1)
 def _money_within() -> Statement:
     """Return what asks for the money figures of some items and of all below them."""
-    return Statement(_select_money(SettlementFigure.objects.all()))
+    return Statement(_select_money(SettlementItem.objects.all()))
 
 
 @lru_cache(maxsize=1)
 def _money_of_others() -> Statement:
     """Return what asks for those of the items below some, other than the known ones."""
-    return Statement(_select_money(SettlementFigure.objects.exclude(item__in=GivenKeys("known"))))
+    return Statement(_select_money(SettlementItem.objects.exclude(pk__in=GivenKeys("known"))))
 
 
-def _select_money(figures: QuerySet) -> QuerySet:
-    own_order = F("item__settlement__items__code_order")
-    figures = figures.filter(
-        kind__in=MONEY_KINDS,
-        item__settlement__items__in=GivenKeys("items"),
-        item__code_order__range=(own_order, Concat(own_order, Value(LAST_BELOW))),
+def _select_money(items: QuerySet) -> QuerySet:
+    own_order = F("settlement__items__code_order")
+    items = items.filter(
+        settlement__items__in=GivenKeys("items"),
+        code_order__range=(own_order, Concat(own_order, Value(LAST_BELOW))),
+        figures__kind__in=MONEY_KINDS,
     )
-    paths = ("item__settlement_id", "item__code", *MONEY[1:])
-    return figures.order_by("item_id", "position", "pk").values_list(*paths)
+    paths = ("settlement_id", "code", "pk", *(f"figures__{name}" for name in MONEY[1:]))
+    return items.order_by().values_list(*paths)
 
 
 def _read_facts(figures):
@@ -202,6 +203,12 @@ def _read_number(value: Decimal | float | int) -> Decimal:
     if type(value) is float:
         return EXACT.create_decimal_from_float(value)
     return value if type(value) is Decimal else EXACT.create_decimal(value)
+
+
+def _read_yen(value: Decimal | float | int, unit: str) -> int | None:
+    if type(value) is int and unit in UNIT_YEN:
+        return value * UNIT_YEN[unit]
+    return _find_amount_yen(_read_number(value), unit)
 
 
 def _find_amount_yen(number: Decimal, unit: str) -> int | None:

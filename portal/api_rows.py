@@ -6,8 +6,7 @@ A field names what it reads; what no chosen field names is not read.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
-from itertools import repeat
+from functools import cached_property, lru_cache
 
 from django.http import HttpRequest
 
@@ -96,8 +95,7 @@ class Maker:
             field.make(self.site, *(found[path] for path in field.paths))
             for field in self.fields.values()
         ]
-        # Without a step of Python's for each row.
-        return [*map(dict, map(zip, repeat(tuple(self.fields)), zip(*columns, strict=True)))]
+        return _compile_display(tuple(self.fields))(zip(*columns, strict=True))
 
     def make_by_key(self, rows: Sequence[Sequence]) -> dict[int, dict]:
         """Do as `make`, by the "pk" of each row."""
@@ -105,13 +103,21 @@ class Maker:
         return {row[place]: made for row, made in zip(rows, self.make(rows), strict=True)}
 
 
+@lru_cache(maxsize=500)
+def _compile_display(names: tuple[str, ...]) -> Callable[[Iterable[tuple]], list[dict]]:
+    """Return what makes a dict of each row: by a display, in half the time of dict(zip(names, row)).
+
+    The names are those of fields, which stand in the code.
+    """
+    pairs = ", ".join(f"{name!r}: v{place}" for place, name in enumerate(names))
+    row = ", ".join(f"v{place}" for place in range(len(names)))
+    return eval(f"lambda rows: [{{{pairs}}} for {row}, in rows]")  # noqa: S307
+
+
 def read_number(value: int | float | Decimal) -> int | float:
     """Return a number for JSON, as `number_of`, of what a database keeps."""
-    if -EXACT_BELOW < value < EXACT_BELOW:
-        if type(value) is int:
-            return value
-        if value == (whole := int(value)):
-            return whole
+    if -EXACT_BELOW < value < EXACT_BELOW and value == (whole := int(value)):
+        return whole
     number = tidy_number(float(value))
     return number if type(number) is int else float(number)
 
@@ -122,6 +128,20 @@ def read_yen(value: int | float | Decimal, unit: str) -> int | None:
         return None
     number = read_number(value)
     return number * UNIT_YEN[unit] if type(number) is int else yen_of(float(value), unit)
+
+
+def _tell_numbers(site, values) -> list[int | float]:
+    return [
+        value if type(value) is int and -EXACT_BELOW < value < EXACT_BELOW else read_number(value)
+        for value in values
+    ]
+
+
+def _tell_yen(site, values, units) -> list[int | None]:
+    return [
+        read_yen(value, unit) if unit in UNIT_YEN else None
+        for value, unit in zip(values, units, strict=True)
+    ]
 
 
 def _tell_wholes(site, groups, labels, measures, periods) -> list[dict | None]:
@@ -135,9 +155,9 @@ SOURCE = RowField(("source_id", "locator"), Site.sources)
 # What FigureOut holds; needs `own_whole`.
 FIGURE_FIELDS = {
     **{name: as_read(name) for name in (*FIGURE_KEYS, "kind")},
-    "value": RowField(("value",), lambda site, values: map(read_number, values)),
+    "value": RowField(("value",), _tell_numbers),
     "unit": as_read("unit"),
-    "amount_yen": RowField(("value", "unit"), lambda site, *columns: map(read_yen, *columns)),
+    "amount_yen": RowField(("value", "unit"), _tell_yen),
     "as_printed": as_read("as_printed"),
     "note": as_read("note"),
     "part_of": RowField(tuple(f"own_whole__{key}" for key in FIGURE_KEYS), _tell_wholes),

@@ -15,9 +15,13 @@ ENCODINGS = "gzip, br"
 
 @dataclass
 class Load:
-    """What a load brought: `seconds` from the first request to the last answer."""
+    """What a load brought: `seconds` from the first request to the last answer.
+
+    `server_seconds` is the CPU time that the server used, where it was asked.
+    """
 
     seconds: float = 0.0
+    server_seconds: float | None = None
     latencies: list[float] = field(default_factory=list)
     statuses: Counter = field(default_factory=Counter)
     bytes: int = 0

@@ -15,6 +15,7 @@ from budgets.checks import (
     attribute_yen,
     check_breakdowns,
     check_item,
+    check_items,
     check_settlement,
 )
 
@@ -385,6 +386,16 @@ def test_whatever_is_entered_each_result_says_something_true(items):
 @given(settlements())
 def test_the_order_of_the_items_changes_nothing(items):
     assert check_settlement(reversed(items)) == check_settlement(items)
+
+
+@given(settlements())
+def test_a_breakdown_is_the_same_with_and_without_what_adds_up(items):
+    breakdowns = check_breakdowns(items)
+    codes = [item.code for item in items]
+    assert breakdowns == {
+        code: breakdown for code, (breakdown, _) in check_items(items, codes).items()
+    }
+    assert {breakdown.operands for breakdown in breakdowns.values()} <= {()}
 
 
 @given(st.lists(st.integers(0, 10**9), min_size=1, max_size=20))
