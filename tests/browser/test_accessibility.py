@@ -1,4 +1,4 @@
-"""No violation that axe can find, on any kind of page, at three widths, light and dark."""
+"""No violation that axe can find, on any kind of page: at three widths, and dark at the widest."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -22,7 +22,7 @@ axe = Axe()
 
 OPTIONS = {
     "light": {"resultTypes": ["violations"]},
-    # The dark scheme changes colours alone.
+    # The dark scheme changes colours alone, whatever the width.
     "dark": {
         "resultTypes": ["violations"],
         "runOnly": {"type": "rule", "values": ["color-contrast"]},
@@ -42,11 +42,10 @@ def list_violations(page, scheme) -> list[str]:
 @pytest.mark.parametrize("address", ADDRESSES.values(), ids=ADDRESSES)
 def test_axe_finds_no_violation(page, address):
     page.goto(address)
-    for width in WIDTHS:
+    for scheme, width in [("dark", WIDTHS[0]), *(("light", width) for width in WIDTHS)]:
         page.set_viewport_size({"width": width, "height": 900})
-        for scheme in OPTIONS:
-            found = list_violations(page, scheme)
-            assert found == [], f"{address} at {width} px, {scheme}"
+        found = list_violations(page, scheme)
+        assert found == [], f"{address} at {width} px, {scheme}"
 
 
 @pytest.mark.parametrize("scheme", OPTIONS)
