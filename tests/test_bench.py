@@ -13,6 +13,7 @@ from django.db import connection
 
 from tests.bench import world
 from tests.bench.arithmetic import find_percentile, find_ratio, fit_exponent, run_interleaved
+from tests.bench.growth import take_least
 from tests.bench.load import Connection, make_request, run_load
 from tests.bench.pages import Subresources
 from tests.bench.servers import ROOT, make_gunicorn_command
@@ -42,6 +43,15 @@ def test_rounds_take_turns_and_go_back_every_second_time():
 
 def test_a_ratio_of_medians_ignores_a_disturbed_round():
     assert find_ratio([9, 9, 0.1], [10, 10, 10]) == pytest.approx(0.9)
+
+
+def test_growth_is_told_by_the_least_of_each_clock():
+    slow = {"first_ms": 9.0, "ms": 6.0, "cpu_ms": 2.0, "queries": 4, "bytes": 100}
+    fast = {"first_ms": 3.0, "ms": 5.0, "cpu_ms": 4.0, "queries": 4, "bytes": 100}
+    assert take_least([slow, fast]) == {
+        **{"first_ms": 3.0, "ms": 5.0, "cpu_ms": 2.0},
+        **{"queries": 4, "bytes": 100},
+    }
 
 
 def test_a_percentile_is_a_value_that_was_measured():

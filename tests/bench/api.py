@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from . import datasette
 from .arithmetic import find_percentile, find_ratio, run_interleaved
 from .load import Connection, Load, fetch, make_request, run_load
-from .servers import Server, make_gunicorn_command, serve
+from .servers import Server, make_gunicorn_command, serve, tell_options
 from .tables import Aim, Table
 from .world import FOLDER, World
 
@@ -181,7 +181,7 @@ def measure_api(world: World, say) -> list[Table]:
     ranges = world.call("world_inside:count_public_rows")
     notes, rows, files = [], [], []
     with ExitStack() as stack:
-        command = make_gunicorn_command("portal.wsgi", workers=1)
+        command = make_gunicorn_command("portal.wsgi")
         own = stack.enter_context(serve(command, world.environment))
         rival = None
         if world.vendor == "sqlite":
@@ -201,13 +201,15 @@ def measure_api(world: World, say) -> list[Table]:
         for name, each in CSV_LISTS.items():
             files.append(measure_csv(name, each, own, rival, say))
     setting = (
-        f"どちらも1プロセスを、{CONNECTIONS}本のつないだままの接続から、{ROUNDS}巡、交互に呼びました。"
-        f"「毎回違う」は一度も同じ行を求めないもの、「同じ」は同じ100件を繰り返し求めるもの。"
-        f"Datasette {datasette.read_version()} は `-i`（変わらないファイル）で、同じ行と欄を"
+        "それぞれの手引どおりに動かし（ポータルは "
+        f"`gunicorn {tell_options(command)}`、Datasetteは `-i` の1プロセス）、"
+        f"{CONNECTIONS}本のつないだままの接続から、{ROUNDS}巡、交互に呼びました。"
+        f"「毎回違う」は一度も同じ範囲を求めないもの、「同じ」は同じ100件を繰り返し求めるもの。"
+        f"Datasette {datasette.read_version()} には、同じ行と欄を"
         "SQLで求めたとき（`?sql=`）と、表をそのまま求めたとき（結合も数えることもなし）の速いほうを、"
         "比の相手にしました。ポータルは、件数を数え、公開の条件を確かめています。"
-        "CPUは、1件の答えにサーバーのプロセスが使った時間（Datasetteは速いほう。SQLを別のスレッドで"
-        "進めるため、2コアでは1コア分より多く使います）。"
+        "CPUは、1つの答えにサーバーのプロセスが使った時間です（Datasetteは速いほうのもの。"
+        "SQLを別のスレッドで進めるので、1プロセスでも1コアより多く使います）。"
         "全欄の決算項目は、実績値（100件に500件余り）、財源、それぞれの出典も含むため、"
         "Datasetteにも、SQLのJSON関数で同じものを求めました（突合の結果、アドレス、項目の親は、"
         "ポータルの答えだけにあります）。全欄の実績値は、Datasetteには欄の一部だけを求めました。"

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from .arithmetic import run_interleaved
 from .world_inside import list_answers
 
-RUNS = 7
+RUNS = 5
 SECONDS = 10
 
 

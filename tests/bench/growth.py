@@ -1,19 +1,30 @@
 """Answers that no cache holds, with 1, 10 and 100 times the data: their time, and how it grows."""
 
-from .arithmetic import fit_exponent
+from functools import partial
+
+from .arithmetic import fit_exponent, run_interleaved
 from .tables import Table
 from .world import World
 
 # A page that shows more for more data (a year's departments) grows with what it shows.
 FLAT = 0.15
+ROUNDS = 3
+CLOCKS = ("first_ms", "ms", "cpu_ms")
 
 
 def measure_growth(worlds: dict[int, World], say) -> list[Table]:
-    sizes, answers, measured = {}, {}, "cpu_ms" if worlds[1].vendor == "sqlite" else "ms"
-    for size, world in worlds.items():
-        sizes[size] = world.call("world_inside:count_rows")
+    measured = "cpu_ms" if worlds[1].vendor == "sqlite" else "ms"
+    sizes = {size: world.call("world_inside:count_rows") for size, world in worlds.items()}
+
+    def measure(size: int) -> dict[str, dict]:
         say(f"{size}倍：{sizes[size]['決算項目']:,}項目")
-        answers[size] = world.call("cold_inside:measure_cold")
+        return worlds[size].call("cold_inside:measure_cold")
+
+    rounds = run_interleaved({size: partial(measure, size) for size in worlds}, ROUNDS, 300)
+    answers = {
+        size: {name: take_least([one[name] for one in found]) for name in found[0]}
+        for size, found in rounds.items()
+    }
     items = [rows["決算項目"] for rows in sizes.values()]
     largest = answers[max(worlds)]
     cold = [
@@ -47,6 +58,7 @@ def measure_growth(worlds: dict[int, World], say) -> list[Table]:
             [
                 f"データは{told}。呼ぶたびにすべてのキャッシュを空にした、一つのプロセスの中での中央値。"
                 "「プロセスの初回」はテンプレートの準備を含む最初の1回。"
+                f"どの量のデータも{ROUNDS}巡、交互に測った、いちばん速い巡。"
             ],
         ),
         Table(
@@ -68,3 +80,11 @@ def measure_growth(worlds: dict[int, World], say) -> list[Table]:
             ],
         ),
     ]
+
+
+def take_least(rounds: list[dict]) -> dict:
+    """Return what the rounds found of an answer, with the least of each clock.
+
+    A machine that others share is slow for minutes, which would pass for growth.
+    """
+    return rounds[0] | {clock: min(each[clock] for each in rounds) for clock in CLOCKS}
