@@ -32,6 +32,7 @@ from .search_text import Term, in_title, make_excerpt, parse_query
 
 KINDS = dict(SearchKind.choices)
 MAX_FOUND = 1_000
+FEW = 100  # of so many hits each title is read, which is quicker than to ask the index for titles
 MAX_COUNTED = 100  # of a shorter query, and of the titles that share a pair of characters
 MAX_SUGGESTIONS = 5
 MAX_EXAMPLES = 3
@@ -188,15 +189,17 @@ class Search:
 
     def _list_best(self, number: int) -> list[int]:
         """Return so many of the entries that were found, the best first."""
-        if not self._found:
-            return []
+        if len(self._found) <= FEW:
+            return self._sort(self._found)[:number]
         wanted = number if reads_in_order() else MAX_FOUND + 1
         titled = self._find(in_title(self.terms), self.kinds, self.narrowing, wanted)
         if len(titled) >= number:
             return titled[:number]
         known = set(titled)
         others = [each for each in self._found if each not in known][: MAX_FOUND + 1 - len(titled)]
-        return [*titled, *self._sort(others)][:number]
+        if len(self.terms) > 1:
+            others = self._sort(others)
+        return [*titled, *others][:number]
 
     def _find(self, terms, kinds: list[str], narrowing: dict, wanted: int) -> list[int]:
         """Return so many public entries that hold the terms, by kind."""
@@ -210,9 +213,7 @@ class Search:
             limit *= 4
 
     def _sort(self, numbers: list[int]) -> list[int]:
-        """Return first what has more words of several in its title."""
-        if len(self.terms) < 2:
-            return numbers
+        """Return first what has more of the words in its title."""
         titles, words = read_title_words(numbers), [term.text for term in self.terms]
         return sorted(
             numbers, key=lambda number: sum(word not in titles.get(number, "") for word in words)

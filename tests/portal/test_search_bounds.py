@@ -34,8 +34,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def few(monkeypatch):
-    """Let four hits, and two of a shorter query, be too many."""
+    """Let four hits, and two of a shorter query, be too many; and three of which titles are read."""
     monkeypatch.setattr(searching, "MAX_FOUND", 4)
+    monkeypatch.setattr(searching, "FEW", 2)
     monkeypatch.setattr(searching, "MAX_COUNTED", 2)
 
 
@@ -266,6 +267,20 @@ class TestWriting:
 
 
 class TestWhateverTheWords:
+    @pytest.mark.parametrize("query", ["温泉", "泉", "温泉 河川", "河川 泉", "温泉街の地図"])
+    def test_the_order_is_the_same_whether_titles_are_read_or_asked_for(self, query, monkeypatch):
+        make_document(title="資料の一", note="温泉と河川の地図")
+        make_document(title="温泉、街の地図", note="河川と温泉街の地図")
+        make_document(title="河川の資料", note="温泉")
+        make_document(title="温泉街の地図と河川", note="")
+        make_initiative(title="温泉", summary="河川")
+        make_term(term="源泉", reading="げんせん", explanation="河川の温泉街の地図")
+        read = titles(query)
+
+        monkeypatch.setattr(searching, "FEW", 0)
+        assert titles(query) == read
+        assert len(read) > 1
+
     def test_a_single_character_is_found_first_in_titles(self):
         make_document(title="河川の資料", note="源泉の地図")
         make_term(term="温泉", reading="おんせん")
