@@ -16,7 +16,7 @@ from django.http import Http404
 from django.urls import reverse
 from django.utils.feedgenerator import Atom1Feed
 from django.utils.html import escape
-from django.utils.timezone import make_aware
+from django.utils.timezone import localtime, make_aware
 
 from initiatives.models import Initiative, Pillar
 
@@ -108,7 +108,7 @@ class LatestFeed(Feed):
         return item[1].url
 
     def item_updateddate(self, item):
-        return item[1].updated_at
+        return localtime(item[1].updated_at)
 
 
 def _change_entries(scope):

@@ -57,6 +57,7 @@ def test_an_initiative_is_an_entry_with_its_summary_and_absolute_address(read_fe
     assert entry["summary"] == "端末を配りました。"
     assert entry["link"] == "http://testserver/initiatives/digital-class/"
     assert entry["updated"][:10] == timezone.localdate().isoformat()
+    assert entry["updated"].endswith("+09:00")
 
 
 def test_a_sign_in_a_text_is_a_sign_and_no_markup(read_feed):
