@@ -39,7 +39,7 @@ class FigureFacts(NamedTuple):
 
 
 class MoneyFacts(NamedTuple):
-    """What of FigureFacts a sum of breakdowns asks for."""
+    """What of FigureFacts `sum_breakdowns` asks for."""
 
     key: Hashable
     kind: str

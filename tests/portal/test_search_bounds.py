@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def few(monkeypatch):
-    """Let four hits, and two of a shorter query, be too many; and three of which titles are read."""
+    """Let more than four hits, or two of a shorter query, be too many; and read titles of two."""
     monkeypatch.setattr(searching, "MAX_FOUND", 4)
     monkeypatch.setattr(searching, "FEW", 2)
     monkeypatch.setattr(searching, "MAX_COUNTED", 2)
