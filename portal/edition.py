@@ -15,7 +15,7 @@ from functools import lru_cache
 from django.db import DEFAULT_DB_ALIAS, connections, router, transaction
 from django.utils import timezone
 
-from .edition_connection import EditionConnection
+from .edition_connection import NUMBER, EditionConnection, is_of
 from .edition_triggers import watch
 from .models import EditionMoment, EditionNumber
 
@@ -55,6 +55,8 @@ ON CONFLICT (id) DO UPDATE SET
     number = portal_editionnumber.number + excluded.number, changed_at = excluded.changed_at
 """
 ROWS_KEPT = 50
+# What a process was last told of each PostgreSQL database.
+_told: dict[str, tuple] = {}
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,14 @@ def _ask(connection, now: datetime) -> tuple:
         with connection.wrap_database_errors:
             return connection.connection.execute(QUERY_SQLITE, (told, told)).fetchone()
     with connection.cursor() as cursor:
+        if connection.vendor == "postgresql" and not _is_watched(connection):
+            cursor.execute(NUMBER)
+            row = _told.get(connection.alias)
+            if row and row[0] == cursor.fetchone()[0] and is_of(row, now):
+                return row
         cursor.execute(QUERY, [told, told])
-        return cursor.fetchone()
+        row = _told[connection.alias] = cursor.fetchone()
+        return row
 
 
 def _is_watched(connection) -> bool:

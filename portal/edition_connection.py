@@ -3,26 +3,44 @@
 The pool asks whether a connection is alive each time that it gives one away, which is as dear as
 the question itself; here the question is the check, and its statements are prepared once. Threads
 that wait for it share the next answer, which was asked for after all of them came.
+
+An answer is leased: it holds for LEASE_SECONDS without asking, where nobody was about to change
+anything when it was asked for. Who changes something says so before, by a lock, and then pauses
+for longer than a lease lasts (edition_triggers.py), so that no lease is left when the change is
+there: a change shows at the next request, by whatever way it was made.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
 
 import psycopg
 from psycopg.generators import execute
 from psycopg.pq import ExecStatus
 
+from .edition_triggers import CHANGE_LOCK, LEASE_SECONDS
+
 logger = logging.getLogger(__name__)
 # Whether anything changed is asked much quicker than what the edition is.
 NUMBER = "SELECT SUM(number) FROM portal_editionnumber"
+# Asked in a transaction before the number: of a change that ended before, the number tells then.
+QUIET = f"SELECT pg_try_advisory_xact_lock({CHANGE_LOCK})"
 # So long a thread waits for the others, and all go the usual way where no connection is to be had.
 WAIT_SECONDS, PAUSE_SECONDS = 1, 5
 # A server that hangs while the line to it stands is left after so long.
 ANSWER_SECONDS = 2
 
-Row = tuple[str | None, ...]
+Moment = str | datetime
+Row = tuple[str | Decimal | Moment | None, ...]
+
+
+class Lease(NamedTuple):
+    row: Row
+    until: float
 
 
 class EditionConnection:
@@ -33,9 +51,14 @@ class EditionConnection:
     """
 
     def __init__(self, query: str, number: str = NUMBER):
-        self._statements = {b"edition": query.encode(), b"number": number.encode()}
+        self._statements = {
+            b"edition": query.encode(),
+            b"number": number.encode(),
+            b"quiet": QUIET.encode(),
+        }
         self._lock = threading.Lock()
         self._connection, self._try_at = None, -float("inf")
+        self._lease, self._lease_at = None, -float("inf")
         self._row, self._asked, self._answered = None, 0, 0
 
     def ask(self, database, tell_moment: Callable[[], str]) -> Row | None:
@@ -44,6 +67,9 @@ class EditionConnection:
         `tell_moment` tells the present moment in UTC as the row does, to the microsecond, and its
         zone: text of which the later is the greater.
         """
+        lease = self._lease
+        if lease and time.monotonic() < lease.until and is_of(lease.row, tell_moment()):
+            return lease.row
         came_after = self._asked
         if not self._lock.acquire(timeout=WAIT_SECONDS):
             return None
@@ -53,9 +79,7 @@ class EditionConnection:
             if self._connection is None and not self._connect(database):
                 return None
             self._asked += 1
-            number, moment = self._execute(b"number"), tell_moment()
-            if not self._holds(number, moment):
-                self._row = self._execute(b"edition", moment.encode())
+            self._ask(tell_moment)
             self._answered = self._asked
             return self._row
         except psycopg.Error:
@@ -67,18 +91,18 @@ class EditionConnection:
     def close(self):
         if self._connection is not None:
             self._connection.close()
-        self._connection = self._row = None
+        self._connection = self._row = self._lease = None
 
-    def _holds(self, number: Row, moment: str) -> bool:
-        """Tell whether the row that was told last is still so: moments come with a change alone."""
-        if self._row is None:
-            return False
-        known, _, began_at, next_due_at = self._row
-        return (
-            (known,) == number
-            and (began_at is None or began_at <= moment)
-            and (next_due_at is None or moment < next_due_at)
-        )
+    def _ask(self, tell_moment: Callable[[], str]):
+        """Ask for the row, and lease it where nobody is about to change anything."""
+        asked_at, is_quiet = time.monotonic(), False
+        if asked_at >= self._lease_at:
+            self._lease_at = asked_at + LEASE_SECONDS
+            is_quiet = self._execute(b"quiet") == ("t",)
+        (number,), moment = self._execute(b"number"), tell_moment()
+        if self._row is None or self._row[0] != number or not is_of(self._row, moment):
+            self._row = self._execute(b"edition", moment.encode())
+        self._lease = Lease(self._row, asked_at + LEASE_SECONDS) if is_quiet else None
 
     def _execute(self, statement: bytes, *parameters: bytes) -> Row:
         server = self._connection.pgconn
@@ -105,3 +129,14 @@ class EditionConnection:
         if any(each.status != ExecStatus.COMMAND_OK for each in prepared):  # tables still to come
             self.close()
         return self._connection is not None
+
+
+def is_of(row: Row, moment: Moment) -> bool:
+    """Tell whether no publication has begun or ended between when the row was told and a moment.
+
+    A row of the same number is then still so: moments come with a change alone.
+    """
+    _, _, began_at, next_due_at = row
+    return (began_at is None or began_at <= moment) and (
+        next_due_at is None or moment < next_due_at
+    )

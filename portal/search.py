@@ -20,11 +20,11 @@ from .search_gate import FACETS, Choices, Gate, open_gate
 from .search_queries import (
     ALL_KINDS,
     Entry,
+    find_all,
     find_any,
     find_first,
     list_chosen,
     list_marks,
-    read_entries,
     read_title_words,
     reads_in_order,
 )
@@ -32,7 +32,8 @@ from .search_text import Term, in_title, make_excerpt, parse_query
 
 KINDS = dict(SearchKind.choices)
 MAX_FOUND = 1_000
-FEW = 100  # of so many hits each title is read, which is quicker than to ask the index for titles
+FEW = 50  # so many hits are read at once, which is quicker than to ask the index for titles
+MANY = 300  # of more hits, enough of the first few mostly have the words in their titles
 MAX_COUNTED = 100  # of a shorter query, and of the titles that share a pair of characters
 MAX_SUGGESTIONS = 5
 MAX_EXAMPLES = 3
@@ -126,8 +127,10 @@ class Search:
         return len(self._found) <= MAX_FOUND
 
     def list_hits(self, limit: int, offset: int = 0) -> list[Hit]:
-        numbers = self._list_best(min(offset + limit, MAX_FOUND))[offset:]
-        entries = _read_shown(self._gate, numbers)
+        number = min(offset + limit, MAX_FOUND)
+        entries = self._read_first()
+        numbers = self._list_best(number, entries)[offset:]
+        entries |= self._gate.read_shown([each for each in numbers if each not in entries])
         prefix = get_script_prefix()
         return [_make_hit(entries[each], self.terms, prefix) for each in numbers if each in entries]
 
@@ -187,19 +190,43 @@ class Search:
             return _narrow(self._gate, self._all, self.kinds, self.narrowing)
         return self._find(self.terms, self.kinds, self.narrowing, MAX_FOUND + 1)
 
-    def _list_best(self, number: int) -> list[int]:
+    def _read_first(self) -> dict[int, Entry]:
+        """Return the first entries that were found, where that may be enough to tell the best."""
+        number = len(self._found)
+        is_whole = len(self._all) <= MAX_FOUND
+        if number <= FEW or (number > MANY and is_whole and not reads_in_order()):
+            return self._gate.read_shown(self._found[:FEW])
+        return {}
+
+    def _list_best(self, number: int, first: dict[int, Entry]) -> list[int]:
         """Return so many of the entries that were found, the best first."""
+        titles = {each: entry.title_words for each, entry in first.items()}
         if len(self._found) <= FEW:
-            return self._sort(self._found)[:number]
-        wanted = number if reads_in_order() else MAX_FOUND + 1
-        titled = self._find(in_title(self.terms), self.kinds, self.narrowing, wanted)
+            return self._sort(titles)[:number]
+        words = [term.text for term in self.terms]
+        titled = sorted(each for each, title in titles.items() if all(w in title for w in words))
+        if len(titled) < number:
+            titled = self._find_titled(number)
         if len(titled) >= number:
             return titled[:number]
         known = set(titled)
         others = [each for each in self._found if each not in known][: MAX_FOUND + 1 - len(titled)]
         if len(self.terms) > 1:
-            others = self._sort(others)
+            others = self._sort(read_title_words(others))
         return [*titled, *others][:number]
+
+    def _find_titled(self, number: int) -> list[int]:
+        """Return those of the entries that were found that hold all words in the title.
+
+        So many at the least, where there are so many.
+        """
+        terms = in_title(self.terms)
+        if reads_in_order():
+            return self._find(terms, self.kinds, self.narrowing, number)
+        if len(self._all) > MAX_FOUND:
+            return self._find(terms, self.kinds, self.narrowing, MAX_FOUND + 1)
+        titled = set(find_all(terms))
+        return [each for each in self._found if each in titled]
 
     def _find(self, terms, kinds: list[str], narrowing: dict, wanted: int) -> list[int]:
         """Return so many public entries that hold the terms, by kind."""
@@ -212,11 +239,11 @@ class Search:
                 return found[:wanted]
             limit *= 4
 
-    def _sort(self, numbers: list[int]) -> list[int]:
-        """Return first what has more of the words in its title."""
-        titles, words = read_title_words(numbers), [term.text for term in self.terms]
+    def _sort(self, titles: dict[int, str]) -> list[int]:
+        """Return the numbers of titles: first what has more of the words in it, then by number."""
+        words = [term.text for term in self.terms]
         return sorted(
-            numbers, key=lambda number: sum(word not in titles.get(number, "") for word in words)
+            titles, key=lambda number: (sum(word not in titles[number] for word in words), number)
         )
 
 
@@ -283,7 +310,7 @@ def suggest(query: str, kinds: Iterable[str] | None = None) -> list[Suggestion]:
         (number for number in titles if shared[number] >= least),
         key=lambda number: (-shared[number], len(titles[number]), number),
     )[:MAX_SUGGESTIONS]
-    entries = _read_shown(gate, nearest)
+    entries = gate.read_shown(nearest)
     return [
         Suggestion(entry.kind, KINDS[entry.kind], entry.title, get_script_prefix() + entry.address)
         for entry in (entries[number] for number in nearest if number in entries)
@@ -306,13 +333,6 @@ def _list_made(narrowing: dict) -> list[tuple[int, int | str]]:
 
 def _is_within(choices: Choices, made: list[tuple[int, int | str]]) -> bool:
     return all(any(value == choice[1] for choice in choices[place]) for place, value in made)
-
-
-def _read_shown(gate: Gate, numbers: list[int]) -> dict[int, Entry]:
-    """Return the entries, less those of which the record itself is gone or hidden."""
-    entries = read_entries(numbers)
-    shown = gate.list_choices(sorted(entries))
-    return {number: entries[number] for number, _, _ in shown}
 
 
 def _make_hit(entry: Entry, terms: list[Term], prefix: str) -> Hit:

@@ -18,7 +18,7 @@ from .edition import find_edition
 from .fiscal_year import format_fiscal_year
 from .models import SearchEntry, SearchKind
 from .search_models import RECORD_BITS, first_id
-from .search_queries import ALL_KINDS, read_rows
+from .search_queries import ALL_KINDS, Entry, read_entries, read_rows
 from .searchable import SEARCHABLES, Searchable
 
 FACETS = ("fiscal_year", "department", "pillar")
@@ -72,6 +72,15 @@ class Gate:
             public = self.read(whole)
             yield from ((number, kind, public[of]) for number, of in found if of in public)
 
+    def read_shown(self, numbers: list[int]) -> dict[int, Entry]:
+        """Return the entries, less those of which the record itself is gone or hidden."""
+        entries = read_entries(numbers, _column_of_whole())
+        return {number: each for number, each in entries.items() if self._shows(each)}
+
+    def _shows(self, entry: Entry) -> bool:
+        _, whole = WHOLES.get(entry.kind, ("", entry.kind))
+        return entry.whole is not None and first_id(whole) + entry.whole in self.read(whole)
+
     def read(self, kind: str) -> dict[int, Choices]:
         """Return what is public of a kind that belongs to no other, with its choices."""
         return self._know(kind, lambda: _read_public(SEARCHABLES[kind]))
@@ -109,6 +118,16 @@ def _by_kind(numbers: list[int]) -> Iterator[tuple[str, list[int]]]:
         end = bisect_left(numbers, (place + 1) << RECORD_BITS, start)
         yield ALL_KINDS[place], numbers[start:end]
         start = end
+
+
+def _column_of_whole() -> str:
+    """Return, as SQL, the record by which an entry is public; NULL where its own record is gone."""
+    cases = []
+    for kind, (path, _) in WHOLES.items():
+        meta = SEARCHABLES[kind].model._meta
+        column = f"SELECT {meta.get_field(path).column} FROM {meta.db_table} WHERE id = object_id"  # noqa: S608
+        cases.append(f"WHEN '{kind}' THEN ({column})")
+    return f"CASE kind {' '.join(cases)} ELSE object_id END"
 
 
 def _read_hidden(gate: Gate, kind: str) -> frozenset[int]:

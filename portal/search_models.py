@@ -25,7 +25,8 @@ class SearchKind(models.TextChoices):
     GLOSSARY_TERM = "glossary_term", "用語"
 
 
-KIND_NUMBERS = {str(kind): number for number, kind in enumerate(SearchKind)}
+KINDS = [str(kind) for kind in SearchKind]
+KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 # Nearly all entries are of this kind: it is not worth looking for its mark.
 COMMONEST_KIND = str(SearchKind.SETTLEMENT_ITEM)
 # The mark of a sample of the entries: those of the records whose number divides by SAMPLED.
@@ -35,6 +36,11 @@ SAMPLE, SAMPLED = make_mark("sample", 1), 8
 def first_id(kind: str) -> int:
     """Return what the numbers of a kind's entries begin with; the record's own is added to it."""
     return KIND_NUMBERS[kind] << RECORD_BITS
+
+
+def kind_of(number: int) -> str:
+    """Return the kind of the entry that has this number."""
+    return KINDS[number >> RECORD_BITS]
 
 
 class SearchEntry(models.Model):
@@ -99,18 +105,21 @@ class Index:
         PostgreSQL reads its index alone. Where very many hold the terms, those selected are of the
         sample.
         """
+        if not self.is_sqlite and kind in ("", COMMONEST_KIND):
+            sql = "SELECT unnest(portal_find_many(%s::tsquery, %s::tsquery, %s::text[], %s, %s, %s)) AS id"
+            queries = [to_tsquery(terms), to_tsquery([SAMPLE])]
+            return sql, [*queries, list_phrases(terms), *_range_of(kind), limit]
+        return self.select_all(terms, limit, kind)
+
+    def select_all(self, terms: list[Term], limit: int, kind: str = "") -> tuple[str, list]:
+        """Return the same, for terms that not many entries (of the kind) hold together."""
         if self.is_sqlite:
             condition, params = self.holds(terms, kind)
             sql = f"SELECT {self.id} AS id FROM {self.table} WHERE {condition} LIMIT %s"  # noqa: S608
             return sql, [*params, limit]
-        given = [list_phrases(terms), *_range_of(kind), limit]
-        if kind in ("", COMMONEST_KIND):
-            find, queries = "portal_find_many(%s::tsquery, %s::tsquery", [terms, [SAMPLE]]
-        else:
-            find = "portal_find(%s::tsquery"
-            queries = [[*terms, make_mark("kind", KIND_NUMBERS[kind])]]
-        sql = f"SELECT unnest({find}, %s::text[], %s, %s, %s)) AS id"
-        return sql, [*map(to_tsquery, queries), *given]
+        marks = [make_mark("kind", KIND_NUMBERS[kind])] if kind else []
+        sql = "SELECT unnest(portal_find(%s::tsquery, %s::text[], %s, %s, %s)) AS id"
+        return sql, [to_tsquery([*terms, *marks]), list_phrases(terms), *_range_of(kind), limit]
 
 
 def _range_of(kind: str) -> tuple[int, int]:

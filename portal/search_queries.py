@@ -3,30 +3,36 @@
 The index holds what is not public too: search_gate.py tells.
 """
 
+import sys
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from django.db import connections, router
 
 from .models import SearchEntry
-from .search_models import KIND_NUMBERS, Index
+from .search_models import COMMONEST_KIND, KIND_NUMBERS, Index, kind_of
 from .search_text import Term, make_mark
 
 ALL_KINDS = list(KIND_NUMBERS)
-COLUMNS = ("id", "kind", "title", "context", "address")
+COLUMNS = ("id", "kind", "title", "context", "address", "title_words")
 # Of a longer text the end is not shown: marking takes a second for 300,000 characters.
 MAX_SHOWN = 20_000
 
 
 class Entry(NamedTuple):
-    """What is shown of an entry. Of `body` it is the beginning."""
+    """What is shown of an entry. Of `body` it is the beginning.
+
+    `whole` is the number of the record by which it is public; None where its own record is gone.
+    """
 
     number: int
     kind: str
     title: str
     context: str
     address: str
+    title_words: str
     body: str
+    whole: int | None
 
 
 def list_chosen(kinds: Iterable[str] | None) -> list[str]:
@@ -58,7 +64,18 @@ def find_first(terms: list[Term], kinds: list[str], limit: int) -> list[int]:
         (found,) = find_any([terms], limit)
         if reads_in_order() or len(found) < limit:
             return found
+        # Of the commonest kind, those that were found are as good as any.
+        common = (number for number in found if kind_of(number) == COMMONEST_KIND)
+        before = find_first(terms, ALL_KINDS[: ALL_KINDS.index(COMMONEST_KIND)], limit)
+        if len(found := [*before, *common]) >= limit:
+            return found[:limit]
     (found,) = _gather([_select_by_kind(terms, kinds, limit)]) if kinds else [[]]
+    return found
+
+
+def find_all(terms: list[Term]) -> list[int]:
+    """Return all entries that hold all terms, public or not: for what is known to be little."""
+    (found,) = _gather([_index().select_all(terms, sys.maxsize)])
     return found
 
 
@@ -87,8 +104,9 @@ def read_title_words(numbers: list[int]) -> dict[int, str]:
     return dict(read_rows("portal_searchentry", "id, title_words", numbers))
 
 
-def read_entries(numbers: list[int]) -> dict[int, Entry]:
-    columns = f"{', '.join(COLUMNS)}, substr(body, 1, {MAX_SHOWN})"
+def read_entries(numbers: list[int], whole: str) -> dict[int, Entry]:
+    """Return the entries; `whole` is SQL that gives the record by which one is public."""
+    columns = f"{', '.join(COLUMNS)}, substr(body, 1, {MAX_SHOWN}), {whole}"
     return {row[0]: Entry(*row) for row in read_rows("portal_searchentry", columns, numbers)}
 
 

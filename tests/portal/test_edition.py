@@ -166,6 +166,20 @@ class TestChanges:
             assert find_edition() == edition
         assert edition.changed_at > edition.began_at == now - timedelta(days=1)
 
+    @pytest.mark.skipif(connection.vendor != "postgresql", reason="needs PostgreSQL")
+    def test_postgresql_is_asked_for_all_of_it_after_a_change_or_a_moment_alone(self, monkeypatch):
+        document = make_document(publish_until=timezone.now() + timedelta(hours=1))
+        edition = find_edition()
+        monkeypatch.setattr("portal.edition.QUERY", "SELECT * FROM gone")
+        assert find_edition() == edition
+        with pytest.raises(DatabaseError), transaction.atomic():
+            make_term()
+            find_edition()
+        assert find_edition() == edition
+        monkeypatch.setattr("django.utils.timezone.now", lambda: document.publish_until)
+        with pytest.raises(DatabaseError), transaction.atomic():
+            find_edition()
+
     @pytest.mark.parametrize("is_watched", [False, True])
     def test_a_database_without_its_tables_is_an_error_of_django(self, is_watched):
         watching = CaptureQueriesContext(connection) if is_watched else nullcontext()

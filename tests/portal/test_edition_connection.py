@@ -7,11 +7,12 @@ from threading import Lock, Semaphore
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from portal.edition import QUERY_POSTGRESQL, _tell_moment, find_edition, fold_edition
 from portal.edition_connection import EditionConnection
+from portal.edition_triggers import PAUSE_TRIGGER, find_missing, make_triggers
 from tests.builders import make_document, make_term
 
 pytestmark = [
@@ -34,6 +35,26 @@ def asked(kept, monkeypatch):
     told, ask = [], kept.ask
     monkeypatch.setattr(kept, "ask", lambda *args: told.append(ask(*args)) or told[-1])
     return told
+
+
+@pytest.fixture
+def questions(kept, monkeypatch):
+    """Return the list of the statements that the connection sends from now on."""
+    sent, execute = [], kept._execute
+    monkeypatch.setattr(
+        kept, "_execute", lambda name, *more: sent.append(name) or execute(name, *more)
+    )
+    return sent
+
+
+@pytest.fixture
+def other():
+    with psycopg.connect(**connection.get_connection_params(), autocommit=True) as other:
+        yield other
+
+
+def let_leases_last(monkeypatch, seconds):
+    monkeypatch.setattr("portal.edition_connection.LEASE_SECONDS", seconds)
 
 
 def find(kept):
@@ -67,11 +88,11 @@ def test_what_a_thread_has_open_is_asked_by_its_own_connection(kept, asked):
     assert asked == []
 
 
-def test_a_connection_that_broke_is_made_anew(kept, asked):
+def test_a_connection_that_broke_is_made_anew(kept, asked, other, monkeypatch):
+    let_leases_last(monkeypatch, 0)
     before = find(kept)
-    with psycopg.connect(**connection.get_connection_params(), autocommit=True) as other:
-        pid = kept._connection.info.backend_pid
-        other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    pid = kept._connection.info.backend_pid
+    other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
     assert find(kept) == before  # by the pool
     kept._try_at = 0  # the pause has passed
     assert find(kept) == before
@@ -98,21 +119,18 @@ def test_a_server_that_does_not_answer_is_left(monkeypatch):
         assert kept._connection is None
 
 
-def test_the_whole_question_is_asked_after_a_change_or_a_moment_alone(kept, monkeypatch):
+def test_the_whole_question_is_asked_after_a_change_or_a_moment_alone(kept, questions, monkeypatch):
+    let_leases_last(monkeypatch, 0)
     document = make_document(publish_until=timezone.now() + timedelta(hours=1))
-    asked, execute = [], kept._execute
-    monkeypatch.setattr(
-        kept, "_execute", lambda name, *more: asked.append(name) or execute(name, *more)
-    )
 
     def is_asked_whole() -> bool:
-        asked.clear()
+        questions.clear()
         edition = find(kept)
         assert edition == find_edition()
-        return asked == [b"number", b"edition"]
+        return questions == [b"quiet", b"number", b"edition"]
 
     assert is_asked_whole()
-    assert not is_asked_whole() and asked == [b"number"]
+    assert not is_asked_whole() and questions == [b"quiet", b"number"]
     make_term()
     assert is_asked_whole() and not is_asked_whole()
     fold_edition()
@@ -137,6 +155,7 @@ class CountedLock:
 
 
 def test_threads_that_wait_share_an_answer_that_was_asked_for_after_they_came(kept, monkeypatch):
+    let_leases_last(monkeypatch, 0)
     find(kept)
     asked, lock = kept._asked, CountedLock()
     monkeypatch.setattr(kept, "_lock", lock)
@@ -148,3 +167,70 @@ def test_threads_that_wait_share_an_answer_that_was_asked_for_after_they_came(ke
         lock.release()
     assert [each.result() for each in found] == [find_edition()] * 4
     assert kept._asked == asked + 1
+
+
+class TestLeases:
+    def test_nothing_is_asked_while_a_lease_lasts(self, kept, questions, monkeypatch):
+        make_term()
+        find(kept)
+        let_leases_last(monkeypatch, 60)
+        kept._lease = None
+        kept._lease_at = 0
+        before = find(kept)
+        questions.clear()
+        assert find(kept) == before == find_edition()
+        assert questions == []
+        kept._lease = kept._lease._replace(until=0)
+        assert find(kept) == before
+        assert questions == [b"number"]  # the next lease is asked for when this one would end
+
+    def test_a_moment_ends_a_lease(self, kept, monkeypatch):
+        let_leases_last(monkeypatch, 60)
+        document = make_document(publish_until=timezone.now() + timedelta(hours=1))
+        before = find(kept)
+        assert kept._lease
+        monkeypatch.setattr("django.utils.timezone.now", lambda: document.publish_until)
+        assert find(kept).began_at == document.publish_until
+        assert find(kept).tag != before.tag
+
+    def test_none_is_given_while_something_is_being_changed(self, kept, other, monkeypatch):
+        before = find(kept)
+        with other.transaction():
+            other.execute("INSERT INTO portal_editionnumber (id, number) VALUES (1, 1)")
+            for _ in range(2):
+                kept._lease_at = 0
+                assert find(kept) == before
+                assert kept._lease is None
+            let_leases_last(monkeypatch, 60)
+        assert find(kept).tag != before.tag
+        kept._lease_at = 0
+        assert find(kept) and kept._lease
+
+    def test_what_is_taken_back_lets_leases_be_given(self, kept):
+        connection.close()
+        with transaction.atomic():
+            make_term()
+            transaction.set_rollback(True)
+        assert find(kept) and kept._lease
+
+    def test_a_change_by_hand_is_told_at_once_whenever_it_comes(self, kept, other):
+        """Without the pause, some of these changes come while a lease lasts."""
+        term, tags, leases = make_term(), set(), 0
+        for number in range(40):
+            find(kept)
+            leases += kept._lease is not None
+            explanation = f"架空の説明{number}"
+            other.execute(
+                "UPDATE portal_glossaryterm SET explanation = %s WHERE id = %s",
+                [explanation, term.pk],
+            )
+            tags.add(find(kept).tag)
+        assert len(tags) == 40
+        assert leases > 20
+
+    def test_without_the_trigger_that_pauses_it_is_said_that_one_is_missing(self):
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP TRIGGER {PAUSE_TRIGGER} ON portal_editionnumber")
+        assert find_missing() == {PAUSE_TRIGGER}
+        make_triggers()
+        assert find_missing() == set()

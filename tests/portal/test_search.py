@@ -638,7 +638,10 @@ class TestFind:
             set_script_prefix("/")
         assert find("温泉").results[0].url == f"/initiatives/{initiative.slug}/"
 
-    def test_the_number_of_queries_does_not_grow(self):
+    @pytest.mark.parametrize("few", [0, 1000])
+    def test_the_number_of_queries_does_not_grow(self, few, monkeypatch):
+        monkeypatch.setattr("portal.search.FEW", few)
+
         def make_all():
             make_initiative(title="温泉", departments=[make_department(name="温泉部")])
             make_item(name="温泉", program=make_program(name="温泉事業"))
