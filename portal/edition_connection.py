@@ -28,7 +28,8 @@ logger = logging.getLogger(__name__)
 # Whether anything changed is asked much quicker than what the edition is.
 NUMBER = "SELECT SUM(number) FROM portal_editionnumber"
 # Asked in a transaction before the number: of a change that ended before, the number tells then.
-QUIET = f"SELECT pg_try_advisory_xact_lock({CHANGE_LOCK})"
+# A standby knows no locks of its primary.
+QUIET = f"SELECT NOT pg_is_in_recovery() AND pg_try_advisory_xact_lock({CHANGE_LOCK})"
 # So long a thread waits for the others, and all go the usual way where no connection is to be had.
 WAIT_SECONDS, PAUSE_SECONDS = 1, 5
 # A server that hangs while the line to it stands is left after so long.
@@ -67,11 +68,12 @@ class EditionConnection:
         `tell_moment` tells the present moment in UTC as the row does, to the microsecond, and its
         zone: text of which the later is the greater.
         """
-        lease = self._lease
-        if lease and time.monotonic() < lease.until and is_of(lease.row, tell_moment()):
-            return lease.row
-        came_after = self._asked
-        if not self._lock.acquire(timeout=WAIT_SECONDS):
+        lease, now, came_after = self._lease, time.monotonic(), self._asked
+        if lease and now < lease.until and is_of(lease.row, tell_moment()):
+            # Towards its end one thread asks for the next lease, and the others go on.
+            if now < self._lease_at or not self._lock.acquire(blocking=False):
+                return lease.row
+        elif not self._lock.acquire(timeout=WAIT_SECONDS):
             return None
         try:
             if self._answered > came_after:
@@ -97,7 +99,7 @@ class EditionConnection:
         """Ask for the row, and lease it where nobody is about to change anything."""
         asked_at, is_quiet = time.monotonic(), False
         if asked_at >= self._lease_at:
-            self._lease_at = asked_at + LEASE_SECONDS
+            self._lease_at = asked_at + LEASE_SECONDS / 2
             is_quiet = self._execute(b"quiet") == ("t",)
         (number,), moment = self._execute(b"number"), tell_moment()
         if self._row is None or self._row[0] != number or not is_of(self._row, moment):

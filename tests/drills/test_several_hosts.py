@@ -21,6 +21,7 @@ import pytest
 import redis
 from django.db import connection
 
+from portal.edition_connection import QUIET
 from tests.admin_pages import form_of
 from tests.hosts import NEEDS_HOSTS, Hosts, find_free_port, get, list_missing, wait_until
 
@@ -187,6 +188,8 @@ def test_two_hosts_are_one_portal_and_go_on_without_any_one_server(hosts, staff,
     word = staff.add_term(1)
     assert word in staff.get(2, "/glossary/")
     wait_until(lambda: reader.shows(2, word), "the change on host 2", 20)
+    # Only the primary lends its edition: a standby does not know who is about to change something.
+    assert [hosts.ask(server, QUIET) for server in (hosts.primary, hosts.replica)] == [True, False]
 
     hosts.primary.stop()
     assert read_all(hosts) == {200}

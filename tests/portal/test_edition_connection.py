@@ -182,7 +182,22 @@ class TestLeases:
         assert questions == []
         kept._lease = kept._lease._replace(until=0)
         assert find(kept) == before
-        assert questions == [b"number"]  # the next lease is asked for when this one would end
+        assert questions == [b"number"]  # for the next lease it is too early
+
+    def test_towards_its_end_one_thread_renews_it_and_no_other_waits(
+        self, kept, questions, monkeypatch
+    ):
+        let_leases_last(monkeypatch, 60)
+        before = find(kept)
+        kept._lease_at = 0
+        old = kept._lease
+        questions.clear()
+        with kept._lock, ThreadPoolExecutor(1) as threads:
+            assert threads.submit(find, kept).result() == before
+        assert questions == []
+        assert find(kept) == before
+        assert questions == [b"quiet", b"number"]
+        assert kept._lease.until > old.until
 
     def test_a_moment_ends_a_lease(self, kept, monkeypatch):
         let_leases_last(monkeypatch, 60)
