@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from django.db.models import Count
 from django.urls import get_script_prefix
@@ -42,8 +43,7 @@ MAX_PAIRS = 16
 Pieces = list[tuple[str, bool]]
 
 
-@dataclass(frozen=True)
-class Hit:
+class Hit(NamedTuple):
     """A record that was found. Pieces are (text, is_hit); joined they are the text.
 
     `context` tells records of one title apart (令和2年度 知事戦略部); "" where nothing is needed.

@@ -75,11 +75,9 @@ class Gate:
     def read_shown(self, numbers: list[int]) -> dict[int, Entry]:
         """Return the entries, less those of which the record itself is gone or hidden."""
         entries = read_entries(numbers, _column_of_whole())
-        return {number: each for number, each in entries.items() if self._shows(each)}
-
-    def _shows(self, entry: Entry) -> bool:
-        _, whole = WHOLES.get(entry.kind, ("", entry.kind))
-        return entry.whole is not None and first_id(whole) + entry.whole in self.read(whole)
+        kinds = {entry.kind for entry in entries.values()}
+        public = {kind: self.read(WHOLES.get(kind, ("", kind))[1]) for kind in kinds}
+        return {each: entry for each, entry in entries.items() if entry.whole in public[entry.kind]}
 
     def read(self, kind: str) -> dict[int, Choices]:
         """Return what is public of a kind that belongs to no other, with its choices."""
@@ -121,13 +119,14 @@ def _by_kind(numbers: list[int]) -> Iterator[tuple[str, list[int]]]:
 
 
 def _column_of_whole() -> str:
-    """Return, as SQL, the record by which an entry is public; NULL where its own record is gone."""
+    """Return, as SQL, the entry by which an entry is public; NULL where its own record is gone."""
     cases = []
-    for kind, (path, _) in WHOLES.items():
+    for kind, (path, whole) in WHOLES.items():
         meta = SEARCHABLES[kind].model._meta
-        column = f"SELECT {meta.get_field(path).column} FROM {meta.db_table} WHERE id = object_id"  # noqa: S608
-        cases.append(f"WHEN '{kind}' THEN ({column})")
-    return f"CASE kind {' '.join(cases)} ELSE object_id END"
+        number = f"{first_id(whole)} + {meta.get_field(path).column}"
+        record = f"SELECT {number} FROM {meta.db_table} WHERE id = object_id"  # noqa: S608
+        cases.append(f"WHEN '{kind}' THEN ({record})")
+    return f"CASE kind {' '.join(cases)} ELSE id END"
 
 
 def _read_hidden(gate: Gate, kind: str) -> frozenset[int]:

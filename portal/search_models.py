@@ -1,7 +1,6 @@
 """The table of the search's index, and how each database looks things up in it."""
 
-import json
-
+import orjson
 from django.db import models
 
 from .search_text import Term, list_phrases, make_mark, to_fts5, to_tsquery
@@ -83,7 +82,7 @@ class Index:
         return self._gather.format(statement)
 
     def read_gathered(self, value) -> list[int]:
-        return sorted(json.loads(value) if self.is_sqlite else value)
+        return sorted(orjson.loads(value) if self.is_sqlite else value)
 
     def holds(self, terms: list[Term], kind: str = "") -> tuple[str, list]:
         """Return the condition that an entry (of the kind) holds all terms, and its parameters."""

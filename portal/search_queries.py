@@ -22,7 +22,7 @@ MAX_SHOWN = 20_000
 class Entry(NamedTuple):
     """What is shown of an entry. Of `body` it is the beginning.
 
-    `whole` is the number of the record by which it is public; None where its own record is gone.
+    `whole` is the number of the entry by which it is public; None where its own record is gone.
     """
 
     number: int
@@ -105,7 +105,7 @@ def read_title_words(numbers: list[int]) -> dict[int, str]:
 
 
 def read_entries(numbers: list[int], whole: str) -> dict[int, Entry]:
-    """Return the entries; `whole` is SQL that gives the record by which one is public."""
+    """Return the entries; `whole` is SQL that gives the entry by which one is public."""
     columns = f"{', '.join(COLUMNS)}, substr(body, 1, {MAX_SHOWN}), {whole}"
     return {row[0]: Entry(*row) for row in read_rows("portal_searchentry", columns, numbers)}
 
