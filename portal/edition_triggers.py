@@ -33,7 +33,7 @@ RANDOM_POSTGRESQL = "(random() * 4294967296)::bigint + 1"
 # So long a process goes on without asking PostgreSQL (edition_connection.py). A transaction that
 # changes something holds the lock until it ends, which is for longer than a lease that was given
 # before; while the lock is held, none is given. Who makes the lease longer names the trigger anew.
-LEASE_SECONDS, PAUSE_SECONDS = 0.008, 0.010
+LEASE_SECONDS, CHANGE_SECONDS = 0.008, 0.010
 CHANGE_LOCK = 20_261_128
 PAUSE_TRIGGER = "edition_pause"
 
@@ -52,7 +52,7 @@ END $$;
 CREATE OR REPLACE FUNCTION portal_let_leases_end() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock_shared({CHANGE_LOCK});
-    PERFORM pg_sleep({PAUSE_SECONDS});
+    PERFORM pg_sleep({CHANGE_SECONDS});
     RETURN NULL;
 END $$;
 CREATE OR REPLACE FUNCTION portal_note_moment() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -18,8 +18,8 @@ from initiatives.models import Distinction
 
 from .models import SearchKind
 from .search_gate import FACETS, Choices, Gate, open_gate
+from .search_models import ALL_KINDS
 from .search_queries import (
-    ALL_KINDS,
     Entry,
     find_all,
     find_any,

@@ -17,8 +17,8 @@ from django.db.models.functions import Cast
 from .edition import find_edition
 from .fiscal_year import format_fiscal_year
 from .models import SearchEntry, SearchKind
-from .search_models import RECORD_BITS, first_id
-from .search_queries import ALL_KINDS, Entry, read_entries, read_rows
+from .search_models import ALL_KINDS, RECORD_BITS, first_id, kind_of
+from .search_queries import Entry, read_entries, read_rows
 from .searchable import SEARCHABLES, Searchable
 
 FACETS = ("fiscal_year", "department", "pillar")
@@ -114,7 +114,7 @@ def _by_kind(numbers: list[int]) -> Iterator[tuple[str, list[int]]]:
     while start < len(numbers):
         place = numbers[start] >> RECORD_BITS
         end = bisect_left(numbers, (place + 1) << RECORD_BITS, start)
-        yield ALL_KINDS[place], numbers[start:end]
+        yield kind_of(numbers[start]), numbers[start:end]
         start = end
 
 

@@ -24,8 +24,8 @@ class SearchKind(models.TextChoices):
     GLOSSARY_TERM = "glossary_term", "用語"
 
 
-KINDS = [str(kind) for kind in SearchKind]
-KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
+ALL_KINDS = [str(kind) for kind in SearchKind]
+KIND_NUMBERS = {kind: number for number, kind in enumerate(ALL_KINDS)}
 # Nearly all entries are of this kind: it is not worth looking for its mark.
 COMMONEST_KIND = str(SearchKind.SETTLEMENT_ITEM)
 # The mark of a sample of the entries: those of the records whose number divides by SAMPLED.
@@ -39,7 +39,7 @@ def first_id(kind: str) -> int:
 
 def kind_of(number: int) -> str:
     """Return the kind of the entry that has this number."""
-    return KINDS[number >> RECORD_BITS]
+    return ALL_KINDS[number >> RECORD_BITS]
 
 
 class SearchEntry(models.Model):

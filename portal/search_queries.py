@@ -10,10 +10,9 @@ from typing import NamedTuple
 from django.db import connections, router
 
 from .models import SearchEntry
-from .search_models import COMMONEST_KIND, KIND_NUMBERS, Index, kind_of
+from .search_models import ALL_KINDS, COMMONEST_KIND, KIND_NUMBERS, Index, kind_of
 from .search_text import Term, make_mark
 
-ALL_KINDS = list(KIND_NUMBERS)
 COLUMNS = ("id", "kind", "title", "context", "address", "title_words")
 # Of a longer text the end is not shown: marking takes a second for 300,000 characters.
 MAX_SHOWN = 20_000
