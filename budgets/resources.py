@@ -61,7 +61,7 @@ class SettlementItemResource(RecordResource):
             return True
         for above in self.list_wholes((*run.root_key_of(instance), instance.code), ()):
             try:
-                instance.parent = run.there.get_named(run.find_own(above, above[-1]))
+                instance.parent = run.there.named[run.find_own(above, above[-1])]
             except ValueError as error:
                 wrong["code"] = [f"上位の項目が要ります。{error}"]
                 return False

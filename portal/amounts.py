@@ -86,16 +86,16 @@ def amount_yen_of(value: Decimal, unit: str) -> int | None:
     """
     if unit not in UNIT_YEN:
         return None
-    negative, digits, exponent = value.as_tuple()
-    if not value.is_finite() or value.adjusted() > MAX_DIGITS or exponent < -MAX_DIGITS:
+    is_finite = value.is_finite()
+    if not is_finite or value.adjusted() > MAX_DIGITS or value.as_tuple().exponent < -MAX_DIGITS:
         raise AmountError(f"「{value:.20}{unit}」は金額として扱える数ではありません。")
-    numerator = int("".join(map(str, digits))) * UNIT_YEN[unit] * 10 ** max(exponent, 0)
-    yen, rest = divmod(numerator, 10 ** max(-exponent, 0))
+    numerator, denominator = value.as_integer_ratio()
+    yen, rest = divmod(numerator * UNIT_YEN[unit], denominator)
     if rest:
         raise AmountError(
             f"「{value}{unit}」には1円未満の端数があります。円の単位まで割り切れる額にしてください。"
         )
-    return -yen if negative else yen
+    return yen
 
 
 def format_amount(amount_yen: int, unit: str) -> str:

@@ -105,12 +105,12 @@ class HeldRecords:
 
     def add(self, key, instance):
         """Let other rows name a record that is right, as a row leaves it."""
-        self.numbers[key] = instance.pk
+        self.numbers[key] = pk = instance.pk
         for _, field in self.own_fields:
-            self.keys[instance.pk] = key
-            self.above[instance.pk] = instance.__dict__[field.attname]
+            self.keys[pk] = key
+            self.above[pk] = instance.__dict__[field.attname]
             if self.resource.is_root:
-                self.made[instance.pk] = instance
+                self.made[pk] = instance
 
     def make_instance(self, values, *, is_new=False):
         """Return the model's instance of some values, with what it belongs to and hangs on.
@@ -119,14 +119,13 @@ class HeldRecords:
         """
         instance = self.model.__new__(self.model)
         instance.__dict__ = dict(zip(self.attributes, values, strict=True))
-        instance._state = ModelState()
-        instance._state.adding = is_new
+        instance._state = state = ModelState()
+        state.adding, state.fields_cache = is_new, {}
         if self.owner_records and values[self.owner_at] is not None:
-            owner = self.owner_records[values[self.owner_at]]
-            instance._state.fields_cache[self.owner.name] = owner
+            state.fields_cache[self.owner.name] = self.owner_records[values[self.owner_at]]
         for index, field in self.own_fields:
             if values[index] is not None:
-                instance._state.fields_cache[field.name] = self.named[values[index]]
+                state.fields_cache[field.name] = self.named[values[index]]
         return instance
 
     def get_named(self, pk):

@@ -69,7 +69,7 @@ class Column:
         for step in name.split("__"):
             self.field = model._meta.get_field(step)
             model = self.field.related_model or model
-        self.is_many = self.field.many_to_many
+        self.is_many, self.connection = self.field.many_to_many, connection_of(self.model)
         self.is_own = self.cell.is_own
         self.index = None
         if self.is_set and not self.is_many:
@@ -79,6 +79,11 @@ class Column:
         self.compare = Memo(self.make_comparable)
         self.said_of_new = Memo(self.parse_of_new)
         self.old = Memo(self.show_old)
+
+    @cached_property
+    def nothing(self) -> Parsed:
+        """Return what a blank cell says that could name records of its own kind."""
+        return self.make_own([], [])
 
     @cached_property
     def default(self) -> Parsed:
@@ -124,7 +129,7 @@ class Column:
             except ValidationError as error:
                 made.problems = tuple(say(error))
                 return made
-        made.stored = self.field.get_db_prep_save(made.value, connection_of(self.model))
+        made.stored = self.field.get_db_prep_save(made.value, self.connection)
         return made
 
     def make_own(self, pks, keys) -> Parsed:

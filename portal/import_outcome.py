@@ -38,18 +38,11 @@ def pack_outcome(run, premises: str) -> bytes | None:
         return None
     packer, packed = zlib.compressobj(1), []
     changes = iter(run.changes)
-    lines = iter(lambda: [_to_row(change) for change in islice(changes, TOGETHER)], [])
+    lines = iter(lambda: [(c.number, c.record, c.stored) for c in islice(changes, TOGETHER)], [])
     for line in ([premises, list(run.changed_roots)], *lines):
         # A number or a moment is kept as its text, which both databases read.
         packed.append(packer.compress(orjson.dumps(line, default=str) + b"\n"))
     return b"".join([*packed, packer.flush()])
-
-
-def _to_row(change: Change) -> list:
-    stored = change.stored
-    if not change.is_new:
-        stored = {field.name: value for field, value in stored.items()}
-    return [change.number, change.record, stored]
 
 
 class KeptImport:
@@ -76,20 +69,9 @@ class KeptImport:
                 if find_premises(self.user) != self.premises:
                     return None
                 self.changed_targets = list(targets.values())
-                fields = {field.name: field for field in self.model._meta.concrete_fields}
-                self.changes = [
-                    Change(number, record, _from_row(stored, fields), {})
-                    for line in self.lines
-                    for number, record, stored in line
-                ]
+                self.changes = [Change(*change, {}) for line in self.lines for change in line]
                 with holding_edition(), self.resource.around_import():
                     write(self)
         except (DataError, IntegrityError):
             return None
         return self.result
-
-
-def _from_row(stored, fields):
-    if isinstance(stored, list):
-        return stored
-    return {fields[name]: value for name, value in stored.items()}

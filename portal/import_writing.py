@@ -64,16 +64,16 @@ def write_changes(run) -> dict[int, int]:
     now = {}
     if issubclass(model, Publication):
         field = model._meta.get_field("updated_at")
-        now = {field: field.get_db_prep_save(timezone.now(), connection_of(model))}
+        now = {field.name: field.get_db_prep_save(timezone.now(), connection_of(model))}
         at = model._meta.concrete_fields.index(field)
         for change in new:  # what the preview found is older
-            change.stored[at] = now[field]
+            change.stored[at] = now[field.name]
     for change in changed:
         change.stored |= now
         for _, field in own:
-            if field in change.stored:
-                value = change.stored[field]
-                change.stored[field] = numbers.get(value, value)
+            if field.name in change.stored:
+                value = change.stored[field.name]
+                change.stored[field.name] = numbers.get(value, value)
     pks = [change.number for change in changed]
     if run.is_root:  # what took from them before may do so no more
         versions.rows_written.send(sender=model, pks=pks, is_new=False)

@@ -446,7 +446,8 @@ class Figure(Cited):
                 amount_yen_of(self.value, self.unit)
             except AmountError as error:
                 raise ValidationError({"value": str(error)}) from error
-        if self.part_of and self.part_of.record_id != self.record_id:
+        whole = self.part_of
+        if whole and whole.record_id != self.record_id:
             raise ValidationError({"part_of": "内訳の親は、同じ記録の実績値から選んでください。"})
 
     @property

@@ -62,10 +62,10 @@ class RecordImport(ImportRights):
         self.special_columns = {*self.state_columns, *(c for c in own if c.is_own)}
         self.looked_at = [c for c in self.columns if c in self.special_columns or c.is_many]
         self.plain_of_new = [c for c in self.columns if c not in self.looked_at]
-        fields, connection = self.model._meta.concrete_fields, connection_of(self.model)
+        fields, self.connection = self.model._meta.concrete_fields, connection_of(self.model)
         self.template = [field.get_default() for field in fields]
         self.stored_template = [
-            field.get_db_prep_save(value, connection)
+            field.get_db_prep_save(value, self.connection)
             for field, value in zip(fields, self.template, strict=True)
         ]
         self.computed = [
@@ -86,7 +86,7 @@ class RecordImport(ImportRights):
         try:
             with transaction.atomic():
                 self.read_keys()
-                roots = {self.root_key(key) for key in self.first}
+                roots = {key[: self.root_size] for key in self.first}
                 paths = self.resource.root_paths
                 self.targets = find_targets(
                     self.root_model, paths, roots, self.rights, lock=not self.dry_run
@@ -106,9 +106,6 @@ class RecordImport(ImportRights):
 
     def make_result(self) -> RecordResult:
         return RecordResult(self.source, [column.title for column in self.columns])
-
-    def root_key(self, key) -> tuple:
-        return key[: self.root_size]
 
     def root_key_of(self, instance) -> tuple:
         """Return the key of the record that a part hangs on at once."""
@@ -151,12 +148,12 @@ class RecordImport(ImportRights):
         self.refusals: dict = {}
         self.order_rows()
         for numbers in iter_batches(self.order, TOGETHER):
-            held = [number for number in numbers if self.keys[number] in self.there.rows]
-            new = [number for number in numbers if self.keys[number] not in self.there.rows]
-            self.differing = self.find_differing(held)
-            self.new = self.read_new(new)
-            for number in numbers:
-                self.examine_row(number)
+            held = [self.there.rows.get(self.keys[number]) for number in numbers]
+            there = [pair for pair in zip(numbers, held, strict=True) if pair[1]]
+            self.differing = self.find_differing(*zip(*there, strict=True)) if there else {}
+            self.new = self.read_new([n for n, h in zip(numbers, held, strict=True) if h is None])
+            for pair in zip(numbers, held, strict=True):
+                self.examine_row(*pair)
         self.result.sort()
         self.result.revisions = [
             (str(target.record), target.is_new_revision or target.needs_revision)
@@ -187,9 +184,9 @@ class RecordImport(ImportRights):
             first = [self.first[key] for key in ordered]
             self.order = [*first, *sorted(set(self.order) - set(first))]
 
-    def examine_row(self, number):
+    def examine_row(self, number, held):
         key, row = self.keys[number], self.rows[number]
-        root = self.root_key(key) if key else None
+        root = key and key[: self.root_size]
         if root not in self.refusals:
             self.refusals[root] = self.refuse(key)
         if refusal := self.refusals[root]:
@@ -198,7 +195,6 @@ class RecordImport(ImportRights):
         errors = {}
         if number in self.key_errors:
             errors = {name: list(told) for name, told in self.key_errors[number].items()}
-        held = self.there.rows.get(key)
         states = self.read_states(row, key, held, errors) if self.state_columns else {}
         if held is None:
             self.examine_new(number, key, errors, states)
@@ -213,13 +209,12 @@ class RecordImport(ImportRights):
         else:
             self.result.add_same(row.line, lambda: str(self.there.make_instance(held)))
 
-    def find_differing(self, numbers) -> dict[int, list]:
+    def find_differing(self, numbers, held) -> dict[int, list]:
         """Return the plain columns in which rows say something else than what is there, by row.
 
         What cannot be read is something else too.
         """
         rows = [self.rows[number].cells for number in numbers]
-        held = [self.there.rows[self.keys[number]] for number in numbers]
         found: dict[int, list] = {}
         for column in self.plain_columns:
             texts = [cells[column.at] for cells in rows]
@@ -275,8 +270,10 @@ class RecordImport(ImportRights):
         """Return what a cell says that names several records, or records of its own kind."""
         if not column.is_own:
             return column.parsed[text]
+        if not text:
+            return column.nothing
         try:
-            keys = column.cell.list_keys(text, key or ()) if text else []
+            keys = column.cell.list_keys(text, key or ())
             pks = [self.find_own(named, named[0] if len(named) == 1 else text) for named in keys]
         except ValueError as error:
             return Parsed(error=str(error))
@@ -363,7 +360,7 @@ class RecordImport(ImportRights):
                 stored[index] = instance.__dict__[field.attname]
             for index, field in self.computed:
                 value = field.pre_save(instance, True)
-                stored[index] = field.get_db_prep_save(value, connection_of(self.model))
+                stored[index] = field.get_db_prep_save(value, self.connection)
             self.add_change("new", row, key, instance, shown, Change(values[0], "", stored, links))
 
     def examine_change(self, row, key, held, errors, states, differing):
@@ -387,7 +384,7 @@ class RecordImport(ImportRights):
                 links[column.name] = said.value
             else:
                 values[column.index] = said.value
-                stored[column.field] = said.stored
+                stored[column.field.name] = said.stored
             old = self.show_old(column, before if column.is_many else held[column.index])
             cells.append((self.places[column], old, said.shown))
         if self.limits_departments:
@@ -464,5 +461,5 @@ class RecordImport(ImportRights):
         change.record = str(instance)
         self.changes.append(change)
         self.there.add(key, instance)
-        self.changed_roots.add(self.root_key(key))
+        self.changed_roots.add(key[: self.root_size])
         self.result.add_change(row.line, kind, change.record, cells)

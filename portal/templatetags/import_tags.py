@@ -1,13 +1,14 @@
 """What a row of an import changes, as HTML: a preview shows thousands of cells."""
 
+from functools import lru_cache
 from html import escape
 
 from django import template
-from django.utils.html import normalize_newlines
 from django.utils.safestring import SafeString
 
 register = template.Library()
 BLANK = "（空欄）"
+escape_title = lru_cache(escape)
 
 
 @register.filter
@@ -16,7 +17,7 @@ def import_cells(cells, kind: str) -> SafeString:
     return SafeString(
         "".join(
             [
-                f"<div><dt>{escape(column)}</dt><dd>"
+                f"<div><dt>{escape_title(column)}</dt><dd>"
                 f"{'' if kind == 'new' else f'<del>{show(old)}</del> → '}<ins>{show(new)}</ins>"
                 "</dd></div>"
                 for column, old, new in cells
@@ -26,4 +27,4 @@ def import_cells(cells, kind: str) -> SafeString:
 
 
 def show(text: str) -> str:
-    return escape(normalize_newlines(text or BLANK)).replace("\n", "<br>")
+    return escape(text or BLANK).replace("\r\n", "\n").replace("\r", "\n").replace("\n", "<br>")

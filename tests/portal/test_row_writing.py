@@ -34,8 +34,7 @@ def test_texts_arrive_as_they_are_whatever_they_hold():
     pks = insert_terms(TEXTS)
     told = dict(GlossaryTerm.objects.values_list("pk", "explanation"))
     assert [told[pk] for pk in pks] == TEXTS
-    (field,) = fields_of(GlossaryTerm, "explanation")
-    update_rows(GlossaryTerm, [(pk, {field: f"{text}直し"}) for pk, text in told.items()])
+    update_rows(GlossaryTerm, [(pk, {"explanation": f"{text}直し"}) for pk, text in told.items()])
     told = dict(GlossaryTerm.objects.values_list("pk", "explanation"))
     assert [told[pk] for pk in pks] == [f"{text}直し" for text in TEXTS]
 
@@ -58,9 +57,8 @@ def test_numbers_blanks_and_relations_arrive_in_more_rows_than_go_at_once():
     assert list(read.all()) == [
         (Decimal("0.1") * place, f"第{place}", pks[0] if place else None) for place in range(number)
     ]
-    value, label, part_of = fields_of(SettlementFigure, "value", "label", "part_of")
-    changes = [(pk, {value: Decimal(place), part_of: None}) for place, pk in enumerate(pks)]
-    update_rows(SettlementFigure, [(pks[0], {label: "改めた名"}), *changes[1:]])
+    changes = [(pk, {"value": Decimal(place), "part_of": None}) for place, pk in enumerate(pks)]
+    update_rows(SettlementFigure, [(pks[0], {"label": "改めた名"}), *changes[1:]])
     assert list(read.all()) == [(0, "改めた名", None)] + [
         (place, f"第{place}", None) for place in range(1, number)
     ]
@@ -72,7 +70,7 @@ def test_what_the_database_refuses_is_an_error_of_django():
     with pytest.raises(IntegrityError), transaction.atomic():
         insert_rows(GlossaryTerm, fields, [(pk, "別の語", "べつ", "説明", "")])
     with pytest.raises(IntegrityError), transaction.atomic():
-        update_rows(GlossaryTerm, [(pk, {fields[1]: None})])
+        update_rows(GlossaryTerm, [(pk, {"term": None})])
     assert GlossaryTerm.objects.get().term == "架空の語0"
 
 
@@ -84,7 +82,7 @@ def test_a_text_that_is_too_long_is_refused_and_never_cut():
     fields = fields_of(GlossaryTerm, "id", "term", "reading", "explanation", "easy_explanation")
     too_long = "長" * (fields[1].max_length + 1)
     with pytest.raises(DataError), transaction.atomic():
-        update_rows(GlossaryTerm, [(pk, {fields[1]: too_long})])
+        update_rows(GlossaryTerm, [(pk, {"term": too_long})])
     with pytest.raises(DataError), transaction.atomic():
         insert_rows(GlossaryTerm, fields, [(pk + 1, too_long, "べつ", "説明", "")])
     assert GlossaryTerm.objects.get().term == "架空の語0"
