@@ -124,8 +124,8 @@ class HeldRecords:
         if self.owner_records and values[self.owner_at] is not None:
             state.fields_cache[self.owner.name] = self.owner_records[values[self.owner_at]]
         for index, field in self.own_fields:
-            if values[index] is not None:
-                state.fields_cache[field.name] = self.named[values[index]]
+            pk = values[index]
+            state.fields_cache[field.name] = None if pk is None else self.named[pk]
         return instance
 
     def get_named(self, pk):

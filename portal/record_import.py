@@ -111,6 +111,10 @@ class RecordImport(ImportRights):
         """Return the key of the record that a part hangs on at once."""
         return self.there.roots[getattr(instance, self.there.owner.attname)]
 
+    def texts_of(self, numbers) -> list[tuple]:
+        """Return what some rows of the file say, by column."""
+        return list(zip(*[self.rows[number].cells for number in numbers], strict=True))
+
     def text(self, row, name) -> str:
         """Return what a row of the file says in a column; "" where it has none."""
         column = self.by_name.get(name)
@@ -119,9 +123,9 @@ class RecordImport(ImportRights):
     def read_keys(self):
         """Read the key of each row; a record may stand in one row only."""
         for numbers in iter_batches(range(len(self.rows)), TOGETHER):
-            values = []
+            values, texts_of = [], self.texts_of(numbers)
             for column in self.key_columns:
-                texts = [self.rows[number].cells[column.at] for number in numbers]
+                texts = texts_of[column.at]
                 said = column.parsed.take(texts)
                 values.append([said[text].value for text in texts])
                 if wrong := {text: made.error for text, made in said.items() if made.error}:
@@ -214,10 +218,10 @@ class RecordImport(ImportRights):
 
         What cannot be read is something else too.
         """
-        rows = [self.rows[number].cells for number in numbers]
         found: dict[int, list] = {}
+        texts_of = self.texts_of(numbers)
         for column in self.plain_columns:
-            texts = [cells[column.at] for cells in rows]
+            texts = texts_of[column.at]
             before = [values[column.index] for values in held]
             said = {
                 text: UNREADABLE if made.error else made.held
@@ -234,24 +238,25 @@ class RecordImport(ImportRights):
 
         Those in `odd` hold what cannot be taken as it is read.
         """
-        rows = [self.rows[number].cells for number in numbers]
-        values, stored = (
-            [[v] * len(rows) for v in t] for t in (self.template, self.stored_template)
-        )
-        shown = [[""] * len(rows) for _ in self.columns]
         self.odd = set()
+        if not numbers:
+            return {}
+        count, texts_of = len(numbers), self.texts_of(numbers)
+        values, stored = ([[v] * count for v in t] for t in (self.template, self.stored_template))
+        shown = [[""] * count for _ in self.columns]
         for column in self.plain_of_new:
             if column.at is None:
-                texts, said = [""] * len(rows), {"": column.default}
+                texts, said = [""] * count, {"": column.default}
             else:
-                texts = [cells[column.at] for cells in rows]
+                texts = texts_of[column.at]
                 said = column.said_of_new.take(texts)
             if odd := {text for text, made in said.items() if self.is_odd(column, made)}:
                 self.odd.update(n for n, t in zip(numbers, texts, strict=True) if t in odd)
-            shown[self.places[column]] = [said[text].shown for text in texts]
+            made = [said[text] for text in texts]
+            shown[self.places[column]] = [each.shown for each in made]
             if column.index is not None:
-                values[column.index] = [said[text].value for text in texts]
-                stored[column.index] = [said[text].stored for text in texts]
+                values[column.index] = [each.value for each in made]
+                stored[column.index] = [each.stored for each in made]
         read = [map(list, zip(*each, strict=True)) for each in (values, stored, shown)]
         return dict(zip(numbers, zip(*read, strict=True), strict=True))
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from budgets.models import Settlement, SettlementItem
@@ -248,8 +249,16 @@ class TestWriting:
         assert texts.address == item.get_absolute_url()
         assert texts.texts == [
             *("強い文\n二段目", "", f"{figure} {figure.period} {figure.note}", "取組"),
-            *("事業", "別称", item.label),
+            *("事業", "別称"),
         ]
+
+    def test_a_hit_without_a_text_has_no_excerpt(self, client):
+        make_item(make_settlement(status="published"), "1", name="温泉の振興")
+        (hit,) = find("温泉").results
+        assert hit.excerpt == ""
+        page = client.get(reverse("search"), {"q": "温泉"}).content.decode()
+        assert "<mark>温泉</mark>の振興" in page
+        assert "<p></p>" not in page
 
     def test_a_moved_initiative_is_narrowed_by_its_new_department(self, few):
         one, two = make_department(slug="one"), make_department(slug="two")
