@@ -40,6 +40,7 @@ MAX_SUGGESTIONS = 5
 MAX_EXAMPLES = 3
 MAX_DROPPED = 5
 MAX_PAIRS = 16
+TELLING = 7  # characters; a shorter text is the number alone that the paper prints by an item
 Pieces = list[tuple[str, bool]]
 
 
@@ -337,6 +338,8 @@ def _is_within(choices: Choices, made: list[tuple[int, int | str]]) -> bool:
 
 def _make_hit(entry: Entry, terms: list[Term], prefix: str) -> Hit:
     pieces = make_excerpt(entry.body, terms)
+    if len(entry.body) < TELLING and not any(is_hit for _, is_hit in pieces):
+        pieces = []
     return Hit(
         kind=entry.kind,
         kind_label=KINDS[entry.kind],

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from django.db.models import QuerySet
 from django.urls import reverse
 
+from budgets.item_codes import code_level, code_number, item_label
 from budgets.models import (
     PriorityEffort,
     ProgramAlias,
@@ -82,6 +83,7 @@ def read_items(pks: list[int]) -> Iterator[Texts]:
             # An effort of another settlement may not be public yet.
             *(effort for effort, its in efforts[pk] if its == settlement),
             *([program_name, *(alias for (alias,) in aliases[program])] if program else []),
+            item_label(code_level(code), code_number(code)),
         ]
         yield Texts(pk, name, context, address.of(code), texts)
 

@@ -249,13 +249,15 @@ class TestWriting:
         assert texts.address == item.get_absolute_url()
         assert texts.texts == [
             *("強い文\n二段目", "", f"{figure} {figure.period} {figure.note}", "取組"),
-            *("事業", "別称"),
+            *("事業", "別称", item.label),
         ]
 
-    def test_a_hit_without_a_text_has_no_excerpt(self, client):
-        make_item(make_settlement(status="published"), "1", name="温泉の振興")
+    def test_the_number_of_an_item_alone_is_no_excerpt_but_where_it_was_asked_for(self, client):
+        make_item(make_settlement(status="published"), "1.2", name="温泉の振興")
         (hit,) = find("温泉").results
         assert hit.excerpt == ""
+        (hit,) = find("(2) 温泉").results
+        assert hit.pieces == [("(", False), ("2", True), (")", False)]
         page = client.get(reverse("search"), {"q": "温泉"}).content.decode()
         assert "<mark>温泉</mark>の振興" in page
         assert "<p></p>" not in page
