@@ -12,7 +12,13 @@ import pytest
 from django.db import connection
 
 from tests.bench import world
-from tests.bench.arithmetic import find_percentile, find_ratio, fit_exponent, run_interleaved
+from tests.bench.arithmetic import (
+    find_middle,
+    find_percentile,
+    find_ratio,
+    fit_exponent,
+    run_interleaved,
+)
 from tests.bench.growth import take_least
 from tests.bench.load import Connection, make_request, run_load
 from tests.bench.pages import Subresources
@@ -43,6 +49,12 @@ def test_rounds_take_turns_and_go_back_every_second_time():
 
 def test_a_ratio_of_medians_ignores_a_disturbed_round():
     assert find_ratio([9, 9, 0.1], [10, 10, 10]) == pytest.approx(0.9)
+
+
+def test_the_middle_leaves_out_what_a_busy_machine_did_and_jumps_between_no_two_points():
+    assert find_middle([10, 11, 12, 13, 90, 0.1, 12, 12]) == pytest.approx(11.75)
+    assert find_middle([1] * 4 + [3] * 4) == 2
+    assert find_middle([7.0]) == 7
 
 
 def test_growth_is_told_by_the_least_of_each_clock():

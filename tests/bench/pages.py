@@ -2,7 +2,6 @@
 
 import base64
 import json
-import statistics
 import tempfile
 from contextlib import ExitStack
 from functools import partial
@@ -10,13 +9,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urljoin
 
-from .arithmetic import find_percentile, find_ratio, run_interleaved
+from .arithmetic import find_middle, find_percentile, run_interleaved
 from .load import Load, fetch, make_request, run_load
 from .servers import Server, make_gunicorn_command, serve, tell_options
 from .tables import Aim, Table
 from .world import FOLDER, World
 
-ROUNDS = 15
+ROUNDS = 45
 CONNECTIONS = 8
 REQUESTS = 500
 ROUND_SECONDS = 3
@@ -51,7 +50,7 @@ def measure_pages(world: World, say) -> list[Table]:
         weights = [weigh(name, servers["portal"].port, address) for name, address in pages.items()]
     setting = (
         f"`gunicorn {tell_options(command)}` を、{CONNECTIONS}本のつないだままの接続から"
-        f"{REQUESTS}回ずつ、{ROUNDS}巡、相手と交互に呼んだ中央値。裸のDjangoは、ミドルウェアがなく、"
+        f"{REQUESTS}回ずつ、{ROUNDS}巡、相手と交互に呼んだときの、速い方と遅い方の4分の1ずつを除いた平均。裸のDjangoは、ミドルウェアがなく、"
         "同じバイトと見出しをそのまま返すビュー一つ。startprojectは、それに初めからあるミドルウェアを"
         "加えたもの（参考）。CPUは、サーバーのプロセスが1回の答えに使った時間。"
     )
@@ -150,18 +149,19 @@ def measure_page(name, servers: dict[str, Server], request: bytes, answer: dict,
         rival: [each * 1000 for load in rounds for each in load.latencies]
         for rival, rounds in loads.items()
     }
-    ratio = find_ratio(speeds["portal"], speeds["bare"])
+    speed = {rival: find_middle(rounds) for rival, rounds in speeds.items()}
+    ratio = speed["portal"] / speed["bare"]
     return [
         name,
-        statistics.median(speeds["portal"]),
-        statistics.median(speeds["bare"]),
+        speed["portal"],
+        speed["bare"],
         ratio,
         str(AIM),
         AIM.judge(ratio),
         cpu["portal"],
         cpu["bare"],
         cpu["bare"] / cpu["portal"] if cpu["portal"] else None,
-        find_ratio(speeds["portal"], speeds["default"]),
+        speed["portal"] / speed["default"],
         *(
             find_percentile(waits[rival], percent)
             for rival in ("portal", "bare")
