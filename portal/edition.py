@@ -18,6 +18,7 @@ from django.utils import timezone
 from .edition_connection import NUMBER, EditionConnection, is_of
 from .edition_triggers import watch
 from .models import EditionMoment, EditionNumber
+from .prepared import fetch, is_watched
 
 QUERY = """
 SELECT (SELECT SUM(number) FROM portal_editionnumber),
@@ -25,7 +26,6 @@ SELECT (SELECT SUM(number) FROM portal_editionnumber),
        (SELECT MAX(at) FROM portal_editionmoment WHERE at <= %s),
        (SELECT MIN(at) FROM portal_editionmoment WHERE at > %s)
 """
-QUERY_SQLITE = QUERY.replace("%s", "?")
 # Moments as SQLite has them, whatever the server's own zone and style of dates.
 TEXT = "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')"
 QUERY_POSTGRESQL = (
@@ -101,7 +101,7 @@ def _may_take_another(connection) -> bool:
         and connection.alias == DEFAULT_DB_ALIAS
         and connection.connection is None
         and bool(connection.pool)
-        and not _is_watched(connection)
+        and not is_watched(connection)
     )
 
 
@@ -111,12 +111,11 @@ def _ask(connection, now: datetime) -> tuple:
     Where queries are told or watched, it goes the way of all others.
     """
     told = connection.ops.adapt_datetimefield_value(now)
-    if connection.vendor == "sqlite" and not _is_watched(connection):
-        connection.ensure_connection()
-        with connection.wrap_database_errors:
-            return connection.connection.execute(QUERY_SQLITE, (told, told)).fetchone()
+    if connection.vendor == "sqlite":
+        (row,) = fetch(connection, QUERY, [told, told])
+        return row
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql" and not _is_watched(connection):
+        if not is_watched(connection):
             cursor.execute(NUMBER)
             row = _told.get(connection.alias)
             if row and row[0] == cursor.fetchone()[0] and is_of(row, now):
@@ -124,10 +123,6 @@ def _ask(connection, now: datetime) -> tuple:
         cursor.execute(QUERY, [told, told])
         row = _told[connection.alias] = cursor.fetchone()
         return row
-
-
-def _is_watched(connection) -> bool:
-    return connection.queries_logged or bool(connection.execute_wrappers)
 
 
 @lru_cache(maxsize=8)

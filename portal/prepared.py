@@ -58,7 +58,25 @@ class Statement:
         ]
         if limit is not None:
             text, values = f"{text} LIMIT %s OFFSET %s", [*values, limit, offset]
-        alone = _sqlite if connection.vendor == "sqlite" else nullcontext()
-        with alone, connection.cursor() as cursor:
-            cursor.execute(text, values)
-            return cursor.fetchall()
+        with _sqlite if connection.vendor == "sqlite" else nullcontext():
+            return fetch(connection, text, values)
+
+
+def fetch(connection, text: str, values: Sequence) -> list[tuple]:
+    """Return the rows of a query, in whose text %s stands for each of the values.
+
+    Django's cursor takes as long as a short query of SQLite: there it is passed by, unless somebody
+    watches what is asked.
+    """
+    if connection.vendor == "sqlite" and "%%" not in text and not is_watched(connection):
+        connection.ensure_connection()
+        with connection.wrap_database_errors:
+            return connection.connection.execute(text.replace("%s", "?"), values).fetchall()
+    with connection.cursor() as cursor:
+        cursor.execute(text, values)
+        return cursor.fetchall()
+
+
+def is_watched(connection) -> bool:
+    """Tell whether somebody counts, tells or refuses the queries that go by Django's cursor."""
+    return connection.queries_logged or bool(connection.execute_wrappers)

@@ -153,8 +153,8 @@ class RecordImport(ImportRights):
         self.order_rows()
         for numbers in iter_batches(self.order, TOGETHER):
             held = [self.there.rows.get(self.keys[number]) for number in numbers]
-            there = [pair for pair in zip(numbers, held, strict=True) if pair[1]]
-            self.differing = self.find_differing(*zip(*there, strict=True)) if there else {}
+            known = [pair for pair in zip(numbers, held, strict=True) if pair[1]]
+            self.differing = self.find_differing(*zip(*known, strict=True)) if known else {}
             self.new = self.read_new([n for n, h in zip(numbers, held, strict=True) if h is None])
             for pair in zip(numbers, held, strict=True):
                 self.examine_row(*pair)

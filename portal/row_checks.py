@@ -54,7 +54,8 @@ def checks_of(model) -> list[RowCheck]:
 def _hold(ask, model, names):
     """Return what tells whether a record is right; asked once of what repeats."""
     fields = [model._meta.get_field(name) for name in names]
-    if len(fields) > 1 and not all(isinstance(field, models.CharField) for field in fields):
+    repeating = models.CharField if len(fields) > 1 else (models.CharField, models.IntegerField)
+    if not all(isinstance(field, repeating) for field in fields):
         return lambda row: ask(row) is not False
     attributes = [field.attname for field in fields]
 

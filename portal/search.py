@@ -40,7 +40,6 @@ MAX_SUGGESTIONS = 5
 MAX_EXAMPLES = 3
 MAX_DROPPED = 5
 MAX_PAIRS = 16
-TELLING = 7  # characters; a shorter text is the number alone that the paper prints by an item
 Pieces = list[tuple[str, bool]]
 
 
@@ -338,8 +337,6 @@ def _is_within(choices: Choices, made: list[tuple[int, int | str]]) -> bool:
 
 def _make_hit(entry: Entry, terms: list[Term], prefix: str) -> Hit:
     pieces = make_excerpt(entry.body, terms)
-    if len(entry.body) < TELLING and not any(is_hit for _, is_hit in pieces):
-        pieces = []
     return Hit(
         kind=entry.kind,
         kind_label=KINDS[entry.kind],
@@ -347,6 +344,6 @@ def _make_hit(entry: Entry, terms: list[Term], prefix: str) -> Hit:
         context=entry.context,
         url=prefix + entry.address,
         title_pieces=make_excerpt(entry.title, terms, length=len(entry.title)),
-        excerpt="".join(text for text, _ in pieces),
+        excerpt="".join([text for text, _ in pieces]),
         pieces=pieces,
     )

@@ -174,9 +174,10 @@ def find_spans(text: str, terms: Iterable[Term]) -> list[tuple[int, int]]:
     """Return where in the original text a term stands: (start, end) pairs, ordered and merged."""
     words = [term.text for term in terms if term.text]
     spans = _find_plain(text, words) if _is_plain(text, words) else _find_in_any(text, words)
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
-        if merged and start <= merged[-1][1]:
+    first, *others = sorted(spans) or [None]
+    merged = [first] if first else []
+    for start, end in others:
+        if start <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
             merged.append((start, end))
@@ -233,9 +234,9 @@ def _is_plain(text: str, words: Iterable[str]) -> bool:
     They cannot where a character joins others, or where one stands for several of which a word has
     one: ⑩ for 10.
     """
-    others = [_folded[ord(other)] for other in set(_find_other().findall(text))]
-    if not others:
+    if not (found := _find_other().findall(text)):
         return True
+    others = [_folded[ord(other)] for other in set(found)]
     wanted = set("ー").union(*words)
     return all(folded not in ("", MARK) and wanted.isdisjoint(folded) for folded in others)
 
@@ -250,14 +251,16 @@ def _make_pattern(word: str) -> re.Pattern:
     )
 
 
-def _find_plain(text: str, words: Iterable[str]) -> Iterator[tuple[int, int]]:
-    """Yield the spans of normal words in a text that is plain to them."""
+def _find_plain(text: str, words: Iterable[str]) -> list[tuple[int, int]]:
+    """Return the spans of normal words in a text that is plain to them."""
+    spans = []
     for word in words:
         pattern = _make_pattern(word)
         found = pattern.search(text)
         while found:
-            yield found.span()
+            spans.append(found.span())
             found = pattern.search(text, found.start() + 1)
+    return spans
 
 
 def _find_in_any(text: str, words: Iterable[str]) -> Iterator[tuple[int, int]]:

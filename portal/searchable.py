@@ -114,7 +114,8 @@ class Searchable:
         body = " ".join(" ".join(texts.texts).split())
         title_words = normalise(texts.title[:MAX_TITLE])[:MAX_TITLE]
         # A character may become many.
-        words = f"{title_words} {normalise(body[:MAX_CHARACTERS])}".strip()[:MAX_CHARACTERS]
+        text = f"{texts.number} {body}" if texts.number else body
+        words = f"{title_words} {normalise(text[:MAX_CHARACTERS])}".strip()[:MAX_CHARACTERS]
         while len(words) * MAX_TOKEN_BYTES > MAX_BYTES and measure_tokens(words) > MAX_BYTES:
             words = words[: len(words) * 3 // 4]
         return (

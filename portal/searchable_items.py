@@ -21,13 +21,14 @@ from .models import format_figure, name_figure
 
 
 class Texts(NamedTuple):
-    """What the entry of a record is made of."""
+    """What the entry of a record is made of; `number` is found, and shown in no excerpt."""
 
     pk: int
     title: str
     context: str
     address: str
     texts: list[str]
+    number: str = ""
 
 
 class _Address:
@@ -83,9 +84,9 @@ def read_items(pks: list[int]) -> Iterator[Texts]:
             # An effort of another settlement may not be public yet.
             *(effort for effort, its in efforts[pk] if its == settlement),
             *([program_name, *(alias for (alias,) in aliases[program])] if program else []),
-            item_label(code_level(code), code_number(code)),
         ]
-        yield Texts(pk, name, context, address.of(code), texts)
+        printed = item_label(code_level(code), code_number(code))
+        yield Texts(pk, name, context, address.of(code), texts, printed)
 
 
 def list_figures(figures: Iterable[tuple]) -> list[str]:

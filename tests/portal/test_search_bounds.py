@@ -249,15 +249,16 @@ class TestWriting:
         assert texts.address == item.get_absolute_url()
         assert texts.texts == [
             *("強い文\n二段目", "", f"{figure} {figure.period} {figure.note}", "取組"),
-            *("事業", "別称", item.label),
+            *("事業", "別称"),
         ]
+        assert texts.number == item.label
 
-    def test_the_number_of_an_item_alone_is_no_excerpt_but_where_it_was_asked_for(self, client):
-        make_item(make_settlement(status="published"), "1.2", name="温泉の振興")
-        (hit,) = find("温泉").results
-        assert hit.excerpt == ""
-        (hit,) = find("(2) 温泉").results
-        assert hit.pieces == [("(", False), ("2", True), (")", False)]
+    def test_the_number_of_an_item_is_found_and_is_in_no_excerpt(self, client):
+        settlement = make_settlement(status="published")
+        make_item(settlement, "1.2", name="温泉の振興")
+        make_item(settlement, "1.3", name="温泉の地図", body="湯を配る。")
+        assert [hit.excerpt for hit in find("温泉").results] == ["", "湯を配る。"]
+        assert [hit.title for hit in find("(2) 温泉").results] == ["温泉の振興"]
         page = client.get(reverse("search"), {"q": "温泉"}).content.decode()
         assert "<mark>温泉</mark>の振興" in page
         assert "<p></p>" not in page
