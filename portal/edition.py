@@ -18,7 +18,7 @@ from django.utils import timezone
 from .edition_connection import NUMBER, EditionConnection, is_of
 from .edition_triggers import watch
 from .models import EditionMoment, EditionNumber
-from .prepared import fetch, is_watched
+from .prepared import fetch_rows, is_watched
 
 QUERY = """
 SELECT (SELECT SUM(number) FROM portal_editionnumber),
@@ -112,7 +112,7 @@ def _ask(connection, now: datetime) -> tuple:
     """
     told = connection.ops.adapt_datetimefield_value(now)
     if connection.vendor == "sqlite":
-        (row,) = fetch(connection, QUERY, [told, told])
+        (row,) = fetch_rows(connection, QUERY, [told, told])
         return row
     with connection.cursor() as cursor:
         if not is_watched(connection):

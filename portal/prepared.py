@@ -59,10 +59,10 @@ class Statement:
         if limit is not None:
             text, values = f"{text} LIMIT %s OFFSET %s", [*values, limit, offset]
         with _sqlite if connection.vendor == "sqlite" else nullcontext():
-            return fetch(connection, text, values)
+            return fetch_rows(connection, text, values)
 
 
-def fetch(connection, text: str, values: Sequence) -> list[tuple]:
+def fetch_rows(connection, text: str, values: Sequence) -> list[tuple]:
     """Return the rows of a query, in whose text %s stands for each of the values.
 
     Django's cursor takes as long as a short query of SQLite: there it is passed by, unless somebody

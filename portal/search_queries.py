@@ -10,7 +10,7 @@ from typing import NamedTuple
 from django.db import connections, router
 
 from .models import SearchEntry
-from .prepared import fetch
+from .prepared import fetch_rows
 from .search_models import ALL_KINDS, COMMONEST_KIND, KIND_NUMBERS, Index, kind_of
 from .search_text import Term, make_mark
 
@@ -119,7 +119,7 @@ def read_rows(table: str, columns: str, pks: list[int]) -> list[tuple]:
 
 
 def _run(sql: str, params: list) -> list[tuple]:
-    return fetch(_connection(), sql, params)
+    return fetch_rows(_connection(), sql, params)
 
 
 def _connection():

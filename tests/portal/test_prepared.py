@@ -5,7 +5,7 @@ from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from portal.models import Department
-from portal.prepared import Given, GivenKeys, Statement, fetch
+from portal.prepared import Given, GivenKeys, Statement, fetch_rows
 from tests.builders import make_department
 
 pytestmark = pytest.mark.django_db
@@ -43,14 +43,14 @@ def test_rows_are_the_same_whether_the_query_is_watched_or_not(where, values, fo
         make_department(slug=slug, name=name)
     text = f"SELECT name FROM portal_department WHERE {where} ORDER BY slug"
     with CaptureQueriesContext(connection) as captured:
-        watched = fetch(connection, text, values)
+        watched = fetch_rows(connection, text, values)
     assert len(captured) == 1
-    assert fetch(connection, text, values) == watched == [(name,) for name in found]
+    assert fetch_rows(connection, text, values) == watched == [(name,) for name in found]
 
 
 def test_what_the_database_refuses_is_an_error_of_django():
     with pytest.raises(DatabaseError), transaction.atomic():
-        fetch(connection, "SELECT none FROM portal_department WHERE id = %s", [1])
+        fetch_rows(connection, "SELECT none FROM portal_department WHERE id = %s", [1])
 
 
 def test_who_forbids_queries_is_asked_first():
@@ -58,4 +58,4 @@ def test_who_forbids_queries_is_asked_first():
         raise AssertionError("no query is allowed here")
 
     with connection.execute_wrapper(refuse), pytest.raises(AssertionError, match="no query"):
-        fetch(connection, "SELECT slug FROM portal_department WHERE id = %s", [1])
+        fetch_rows(connection, "SELECT slug FROM portal_department WHERE id = %s", [1])
