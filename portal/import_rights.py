@@ -21,7 +21,7 @@ class ImportRights:
 
     def refuse(self, key) -> str:
         """Return why the user may not write what a row names; a part that is hidden is not there."""
-        target = self.targets.get(key[: self.root_size]) if key else None
+        target = self.targets.get(self.root_key(key)) if key else None
         if target:
             return "" if target.is_hidden and not self.is_root else target.refusal
         return "" if may_add(self.root_model, self.rights) else FOREIGN

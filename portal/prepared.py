@@ -1,4 +1,4 @@
-"""Queries that are compiled once and asked many times, each time with other values.
+"""Queries without what Django adds to each: compiled once, and asked past its cursor.
 
 Django takes longer to write a query of a few joins than a database to answer it with a hundred rows.
 """

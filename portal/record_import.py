@@ -86,7 +86,7 @@ class RecordImport(ImportRights):
         try:
             with transaction.atomic():
                 self.read_keys()
-                roots = {key[: self.root_size] for key in self.first}
+                roots = {self.root_key(key) for key in self.first}
                 paths = self.resource.root_paths
                 self.targets = find_targets(
                     self.root_model, paths, roots, self.rights, lock=not self.dry_run
@@ -106,6 +106,9 @@ class RecordImport(ImportRights):
 
     def make_result(self) -> RecordResult:
         return RecordResult(self.source, [column.title for column in self.columns])
+
+    def root_key(self, key) -> tuple:
+        return key[: self.root_size]
 
     def root_key_of(self, instance) -> tuple:
         """Return the key of the record that a part hangs on at once."""
@@ -190,7 +193,7 @@ class RecordImport(ImportRights):
 
     def examine_row(self, number, held):
         key, row = self.keys[number], self.rows[number]
-        root = key and key[: self.root_size]
+        root = key and self.root_key(key)
         if root not in self.refusals:
             self.refusals[root] = self.refuse(key)
         if refusal := self.refusals[root]:
@@ -466,5 +469,5 @@ class RecordImport(ImportRights):
         change.record = str(instance)
         self.changes.append(change)
         self.there.add(key, instance)
-        self.changed_roots.add(key[: self.root_size])
+        self.changed_roots.add(self.root_key(key))
         self.result.add_change(row.line, kind, change.record, cells)

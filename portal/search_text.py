@@ -174,10 +174,9 @@ def find_spans(text: str, terms: Iterable[Term]) -> list[tuple[int, int]]:
     """Return where in the original text a term stands: (start, end) pairs, ordered and merged."""
     words = [term.text for term in terms if term.text]
     spans = _find_plain(text, words) if _is_plain(text, words) else _find_in_any(text, words)
-    first, *others = sorted(spans) or [None]
-    merged = [first] if first else []
-    for start, end in others:
-        if start <= merged[-1][1]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
             merged.append((start, end))

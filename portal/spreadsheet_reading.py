@@ -48,7 +48,7 @@ MAX_COLUMNS = 500
 MAX_SHARED = 50_000
 RESAVE = "Excel で「CSV UTF-8（コンマ区切り）」として保存し直してください。"
 NEWLINE = re.compile(rb"\r\n|\r|\n")
-JAPANESE = re.compile("[\u3000-\U0010ffff]")  # or any other script of that size, or a picture
+WIDE = re.compile("[\u3000-\U0010ffff]")  # kana, kanji and what comes after: in no Latin text
 NO_TEXT = re.compile("[\x00\ud800-\udfff]")  # what no database holds
 
 
@@ -79,7 +79,7 @@ def decode(data: bytes, encoding: str | None = None) -> Decoded:
                     f"{number}行目に外字など、ほかの機械では読めない文字があります。"
                     "標準の文字に置き換えてください。"
                 )
-    is_latin = encoding == "utf-8" and not text.isascii() and not JAPANESE.search(text)
+    is_latin = encoding == "utf-8" and not text.isascii() and not WIDE.search(text)
     return Decoded(text, encoding, ambiguous=is_latin and _is_readable(body, "cp932"))
 
 
